@@ -1,0 +1,29 @@
+# Two commands for everybody: `make screen ARGS="--dopants Mg,Zr,Ta --x 0-0.25"` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+
+.PHONY: screen test lint clean
+
+# torch first and alone: its pin in constraints.txt decides which build everything else is resolved against
+$(STAMP): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt torch
+	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $(STAMP)
+
+screen: $(STAMP)
+	$(VENV)/bin/screen $(ARGS)
+
+# one torch thread per process: several processes on a few cores are faster than several threads
+test: $(STAMP)
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+clean:
+	rm -rf $(VENV) build dist

@@ -1,0 +1,25 @@
+"""Find the files that ship beside the code: configs/, datasets/ and models/."""
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def asset(*parts: str) -> Path:
+    """Path of a shipped file or folder, the same for an editable install and for a wheel.
+
+    Parameters
+    ----------
+    *parts
+        Path below the asset root, for example ``asset("configs", "presets", "quick.yaml")``.
+
+    Raises
+    ------
+    FileNotFoundError
+        When the installation does not hold that file.
+    """
+    for root in (_PACKAGE / "_assets", _PACKAGE.parent):
+        path = root.joinpath(*parts)
+        if path.exists():
+            return path
+    raise FileNotFoundError(f"{Path(*parts)} is not part of this installation; reinstall coatscreen")

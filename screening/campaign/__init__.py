@@ -1,0 +1,1 @@
+"""Stages, ranking, resume: the whole screen."""

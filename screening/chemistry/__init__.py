@@ -1,0 +1,1 @@
+"""What a candidate is: dopants, sites, compensation, orderings, the candidate grid."""

@@ -1,0 +1,1 @@
+"""Batched relaxation, batched NEB, the record store and the task queue. Knows atoms, not coatings."""

@@ -1,0 +1,1 @@
+"""Universal potentials behind one batched protocol, one file per backend."""

@@ -1,0 +1,37 @@
+"""The protocol every potential follows: a list of structures in, energies, forces and stresses out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """One structure's energy (eV, whole cell), forces (N, 3) eV/A and, when asked for, stress (3, 3) eV/A^3.
+
+    The sign of the stress is ASE's: positive when the cell is under tension (dE/dstrain divided by volume).
+    """
+
+    energy: float
+    forces: NDArray[np.float64]
+    stress: NDArray[np.float64] | None = None
+
+
+class Potential(Protocol):
+    """A universal potential. Implementations are safe to construct in a worker process."""
+
+    name: str
+    checkpoint_sha256: str
+    device: str
+    corrections: str
+    """``"MP2020-in-model"`` (trained on corrected energies), ``"MP2020-needed"``, or ``"own-hull"``."""
+
+    def evaluate(self, structures: Sequence[Atoms], *, stress: bool = False) -> list[Evaluation]:
+        """Evaluate all structures, in order, in as few forward passes as memory allows."""
+        ...
