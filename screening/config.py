@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
@@ -94,6 +95,7 @@ class StabilitySettings(_Section):
     """Competing phases and the voltage of the driving force."""
 
     voltage: float = Field(4.3, description="V vs Li/Li+ of oxidation_driving_force")
+    delithiation_sites: int = Field(2, ge=1, description="distinct Li sites tried for delithiation_voltage")
     fmax: float = Field(0.05, gt=0)
     max_steps: int = Field(400, ge=1)
 
@@ -168,6 +170,14 @@ def load_settings(preset: str | None, config: Path | None, overrides: dict[str, 
         raise UserError(_explain(error, config)) from error
 
 
+def parse_soc(text: str) -> list[float]:
+    """States of charge as users type them, ``1,2/3,1/3,0``."""
+    try:
+        return [float(Fraction(part.strip())) for part in text.split(",")]
+    except (ValueError, ZeroDivisionError) as error:
+        raise UserError(f"--soc {text!r} is not a list of numbers; write for example 1,2/3,1/3,0.") from error
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(path.read_text())
@@ -209,4 +219,5 @@ def _explain(error: ValidationError, config: Path | None) -> str:
         for part in path[:-1]:
             section = section.model_fields[part].annotation  # type: ignore[assignment]
         return f"{'.'.join(path)} {where} is not a setting; {nearest(path[-1], section.model_fields)}."
-    return f"{'.'.join(path)} {where}: {first['msg'][0].lower()}{first['msg'][1:]} (got {first['input']!r})."
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(path)} {where}: {message[0].lower()}{message[1:]} (got {first['input']!r})."

@@ -16,14 +16,27 @@ COMPENSATION_LABEL: dict[str, str] = {
 }
 
 
+_ROMAN = ("0", "I", "II", "III", "IV", "V", "VI", "VII", "VIII")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Substitution:
-    """`count` atoms of `element` with formal charge `charge` (e) on the lattice sites of `site` ("Li", "Nb", "Ta")."""
+    """`count` atoms of `element` with formal charge `charge` (e) on the lattice sites of `site` ("Li", "Nb", "Ta").
+
+    `default_charge` is False where the user chose another charge than the element's default; it is then part of the
+    name, as in ``FeII_Li``, so that Fe2+ and Fe3+ never share one.
+    """
 
     element: str
     charge: int
     site: str
     count: int
+    default_charge: bool = True
+
+    @property
+    def symbol(self) -> str:
+        """``Fe``, or ``FeII`` where the charge is not the default one."""
+        return self.element if self.default_charge else f"{self.element}{_ROMAN[self.charge]}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,8 +83,8 @@ class Candidate:
     @property
     def dopants(self) -> tuple[Substitution, ...]:
         """Substitutions without the antisites of a congruent host."""
-        own = {"Nb", "Ta", "Li"} if self.congruent else set()
-        return tuple(s for s in self.defects.substitutions if not (s.element in own and s.site == "Li"))
+        former = ("Ta" if "Ta" in self.host else "Nb") if self.congruent else None
+        return tuple(s for s in self.defects.substitutions if not (s.element == former and s.site == "Li"))
 
     @property
     def is_pristine(self) -> bool:
@@ -89,7 +102,7 @@ class Candidate:
         prefix = "" if self.host == "LiNbO3" and not self.congruent else f"{host}-"
         if self.is_pristine:
             return host
-        parts = "+".join(f"{s.element}{'' if len(self.dopants) == 1 else s.count}_{s.site}" for s in self.dopants)
+        parts = "+".join(f"{s.symbol}{'' if len(self.dopants) == 1 else s.count}_{s.site}" for s in self.dopants)
         total = sum(s.count for s in self.dopants)
         return f"{prefix}{parts}-{COMPENSATION_LABEL[self.compensation]}-{total}of{self.n_fu}"
 

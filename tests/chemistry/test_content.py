@@ -1,0 +1,89 @@
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from screening.chemistry.content import ContentPoint, parse_content, realise
+from screening.errors import UserError
+
+
+def contents(text: str, n_fu: int = 12) -> list[tuple[int, float]]:
+    return [(p.n, round(p.requested, 6)) for p in realise(text, n_fu)[0]]
+
+
+def test_range_takes_every_whole_number_of_dopants() -> None:
+    assert [n for n, _ in contents("0-0.25")] == [0, 1, 2, 3]
+    assert [n for n, _ in contents("1/12-3/12")] == [1, 2, 3]
+    assert [n for n, _ in contents("0 – 0.083")] == [0, 1]
+    assert [n for n, _ in contents("1e-2-0.2")] == [1, 2]
+    assert [n for n, _ in contents("0-0.25", 24)] == [0, 1, 2, 3, 4, 5, 6]
+
+
+def test_list_takes_the_nearest_and_keeps_what_was_asked() -> None:
+    assert contents("0,1/12,0.1") == [(0, 0.0), (1, round(1 / 12, 6))]  # 0.1 also realises 1/12, from further away
+    assert contents("0.05") == [(1, 0.05)]
+    assert contents("0.125") == [(2, 0.125)]
+    assert contents("0") == [(0, 0.0)]
+    assert contents("1") == [(12, 1.0)]
+
+
+def test_off_contents_are_flagged() -> None:
+    """Design section 1: a difference above 0.02 is flagged."""
+    assert realise("0.05", 12)[0][0].is_off
+    assert not realise("0.1", 12)[0][0].is_off
+    assert not ContentPoint(requested=0.03, n=1, n_fu=20).is_off
+
+
+def test_contents_without_realisation_are_listed() -> None:
+    points, skipped = realise("0.01,1/12", 12)
+    assert [p.n for p in points] == [1]
+    assert skipped[0][0] == 0.01
+    assert "1/12" in skipped[0][1]
+    points, skipped = realise("0.01-0.05", 12)
+    assert points == []
+    assert "between 0.01 and 0.05" in skipped[0][1]
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("-0.1", "negative"),
+        ("-0.1-0.2", "negative"),
+        ("0--1", "negative"),
+        ("1.1", "above 1"),
+        ("0-12", "above 1"),
+        ("1e999", "above 1"),
+        ("nan", "not a number"),
+        ("inf", "not a number"),
+        ("abc", "not a number"),
+        ("", "not a number"),
+        ("0,,1/12", "not a number"),
+        ("0.1-0.2-0.3", "not a number"),
+        ("0.25-0", "backwards"),
+        ("3/12-1/12", "write 1/12-3/12"),
+        ("1/0", "divides by zero"),
+    ],
+)
+def test_bad_content_is_refused(text: str, word: str) -> None:
+    with pytest.raises(UserError, match=word):
+        realise(text, 12)
+
+
+@given(st.fractions(0, 1, max_denominator=60), st.integers(1, 60))
+def test_nearest_whole_number(x: Fraction, n_fu: int) -> None:
+    points, skipped = realise(f"{x.numerator}/{x.denominator}", n_fu)
+    if skipped:
+        assert 0 < x * n_fu < Fraction(1, 2)
+    else:
+        assert abs(points[0].n - x * n_fu) <= Fraction(1, 2)
+        assert parse_content(str(x))[0][0] == pytest.approx(float(x))
+
+
+@given(st.text(alphabet="0123456789.-/,enaif x", max_size=12))
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    try:
+        pairs = parse_content(text)
+    except UserError:
+        return
+    assert all(0 <= low <= high <= 1 for low, high in pairs)
