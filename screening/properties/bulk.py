@@ -1,0 +1,146 @@
+"""Bulk crystals: the host, the cathode at y = 1, and the doped host of a candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+from scipy.linalg import polar
+
+from screening.chemistry.candidate import Candidate
+from screening.chemistry.compensation import rescale
+from screening.chemistry.orderings import ranked_orderings
+from screening.config import BulkSettings
+from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.errors import CandidateFailed
+from screening.structures.cathode import cathode_bulk
+from screening.structures.crystals import formula_units, load_crystal
+from screening.structures.supercells import isotropic_supercell
+from screening.structures.voids import octahedral_voids
+
+
+@dataclass(kw_only=True)
+class Crystal:
+    """A relaxed crystal in its conventional cell; `energy_fu` in eV per formula unit."""
+
+    name: str
+    atoms: Atoms
+    energy_fu: float
+    result: Result
+
+
+@dataclass(kw_only=True)
+class DopedBulk:
+    """The lowest relaxed ordering of a candidate, and the others for its interval."""
+
+    candidate: Candidate
+    result: Result
+    others: list[Result] = field(default_factory=list)
+
+
+def host_flow(name: str, settings: BulkSettings) -> Generator[list[Task], list[Result], Crystal]:
+    """Relax the host in its conventional cell (cell and atoms)."""
+    atoms = load_crystal(name)
+    task = RelaxTask(
+        recipe={"step": "crystal/host", "crystal": name},
+        atoms=atoms,
+        cell="full",
+        fmax=min(settings.fmax, 0.03),
+        max_steps=settings.max_steps,
+    )
+    (result,) = yield [task]
+    require(result, f"bulk {name}")
+    return Crystal(name=name, atoms=result.atoms, energy_fu=result.energy / formula_units(atoms), result=result)
+
+
+def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Generator[list[Task], list[Result], Crystal]:
+    """Relax the ordered cathode at y = 1 and carry its mean stretch over to the R-3m conventional cell.
+
+    The in-plane stretch is averaged over the two directions, so that the cell of the interface does not depend on the
+    arrangement of the minority metals.
+    """
+    start = cathode_bulk(name, seed)
+    task = RelaxTask(
+        recipe={"step": "crystal/cathode", "crystal": name, "seed": seed},
+        atoms=start,
+        cell="full",
+        fmax=min(settings.fmax, 0.05),
+        max_steps=settings.max_steps,
+    )
+    (result,) = yield [task]
+    require(result, f"bulk {name}")
+    conventional = load_crystal(name)
+    in_plane, along_c = hexagonal_stretch(start.cell.array, result.atoms.cell.array, conventional.cell.array[2])
+    cell = conventional.cell.array.copy()
+    cell[:2] *= in_plane
+    cell[2] *= along_c
+    conventional.set_cell(cell, scale_atoms=True)
+    n_fu = result.atoms.get_chemical_symbols().count("Li")
+    return Crystal(name=name, atoms=conventional, energy_fu=result.energy / n_fu, result=result)
+
+
+def hexagonal_stretch(
+    before: NDArray[np.float64], after: NDArray[np.float64], c_axis: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Stretch in the basal plane (mean of both directions) and along c between two cells (rows are vectors, A).
+
+    The polar decomposition removes any rotation that the relaxation added.
+    """
+    deformation = np.linalg.solve(before, after)  # row vectors: after = before @ deformation
+    _, stretch = polar(deformation)
+    c = c_axis / np.linalg.norm(c_axis)
+    along = float(c @ stretch @ c)
+    basal = float((np.trace(stretch) - along) / 2)
+    return basal, along
+
+
+def bulk_flow(
+    candidate: Candidate, host: Atoms, n_fu: int, settings: BulkSettings, *, seed: int, host_key: str
+) -> Generator[list[Task], list[Result], DopedBulk]:
+    """Relax the lowest-Ewald orderings of a candidate in a cell of `n_fu` formula units and keep the lowest.
+
+    Parameters
+    ----------
+    host
+        Relaxed host, conventional cell.
+    host_key
+        Key of the host's result, the parent of every ordering.
+
+    Raises
+    ------
+    CandidateFailed
+        When no ordering could be relaxed.
+    """
+    scaled = rescale(candidate, n_fu)
+    supercell = isotropic_supercell(host, n_fu)
+    voids = octahedral_voids(supercell) if scaled.defects.li_interstitials else None
+    orderings = ranked_orderings(
+        supercell, scaled.defects, k=settings.n_relaxed, n_draws=settings.n_draws, seed=seed, voids=voids
+    )
+    recipe: dict[str, Any] = {
+        "step": "bulk/relax",
+        "candidate": scaled.name,
+        "seed": seed,
+        "n_draws": settings.n_draws,
+        "parents": [host_key],
+    }
+    results = yield [
+        RelaxTask(
+            recipe={**recipe, "ordering": index},
+            atoms=ordering.atoms,
+            cell="full",
+            fmax=settings.fmax,
+            max_steps=settings.max_steps,
+        )
+        for index, ordering in enumerate(orderings)
+    ]
+    usable = [r for r in results if r.failure is None]
+    if not usable:
+        raise CandidateFailed(f"no ordering of the doped bulk could be relaxed ({results[0].failure})")
+    # an unconverged energy may not win against a converged one
+    best = min(usable, key=lambda r: (not r.converged, r.energy))
+    return DopedBulk(candidate=scaled, result=best, others=[r for r in results if r is not best])
