@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -105,6 +107,9 @@ def record_from(
         Any other field of `Record`; `converged` given here is combined with the results' own.
     """
     converged = bool(fields.pop("converged", True)) and all(r.converged and r.failure is None for r in results)
+    keys = tuple(r.key for r in results)
+    # y tells two states of charge apart that failed before any result existed
+    source = json.dumps([candidate, prop, fidelity.name, fields.get("details", {}).get("y"), *keys])
     return Record(
         candidate=candidate,
         property=prop,
@@ -118,6 +123,7 @@ def record_from(
         n_steps=sum(r.n_steps for r in results),
         n_force_calls=sum(r.n_force_calls for r in results),
         wall_s=sum(r.wall_s for r in results),
-        structure=tuple(r.key for r in results),
+        structure=keys,
+        recipe_hash=hashlib.sha256(source.encode()).hexdigest()[:24],
         **fields,
     )

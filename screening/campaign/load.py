@@ -1,0 +1,93 @@
+"""Read a run's folder back: what was asked for and what was computed, without computing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from screening.campaign.outputs import candidate_from_dict, read_summary_file
+from screening.chemistry.candidate import Candidate
+from screening.config import Settings
+from screening.engine.records import Record
+from screening.errors import UserError
+
+SUMMARY = "summary.yaml"
+STORE = "store.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredRun:
+    """Settings, candidates and records of a run; `skipped` and `summary` as in summary.yaml."""
+
+    folder: Path
+    settings: Settings
+    candidates: list[Candidate]
+    records: list[Record]
+    skipped: list[dict[str, Any]] = field(default_factory=list)
+    summary: dict[str, Any] = field(default_factory=dict)
+
+
+def find_run(name: Path, runs: Path = Path("runs")) -> Path:
+    """Folder of a run given by its path or by its name below runs/.
+
+    Raises
+    ------
+    UserError
+        When neither holds a summary.
+    """
+    for folder in (name, runs / name):
+        if (folder / SUMMARY).is_file():
+            return folder
+    names = sorted(p.parent.name for p in runs.glob(f"*/{SUMMARY}"))
+    known = f"; there are {', '.join(names)}" if names else ""
+    raise UserError(f"there is no run at {name}: give the folder that `screen` wrote, such as runs/NAME{known}")
+
+
+def read_summary(folder: Path) -> dict[str, Any]:
+    """Content of a run folder's summary.yaml.
+
+    Raises
+    ------
+    UserError
+        When the file is missing or is not the summary of a run.
+    """
+    path = folder / SUMMARY
+    if not path.is_file():
+        raise UserError(f"{folder} is not the folder of a run: it has no {SUMMARY}")
+    return read_summary_file(path)
+
+
+def load_run(folder: Path) -> StoredRun:
+    """Read summary.yaml and the record store of a run.
+
+    Raises
+    ------
+    UserError
+        When the folder is not a run, or its summary or store cannot be read.
+    """
+    from screening.engine.store import RecordStore
+
+    summary = read_summary(folder)
+    try:
+        settings = Settings(**summary["settings"])
+        candidates = [candidate_from_dict(c) for c in summary["candidates"]]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise UserError(
+            f"{folder / SUMMARY} does not state the settings and candidates of a run; was it edited?"
+        ) from error
+    url = str(summary.get("store") or "")
+    store = url if "://" in url else folder / STORE
+    if isinstance(store, Path) and not store.is_file():
+        raise UserError(f"{folder} has no record store ({STORE}); nothing has been computed there yet")
+    records = RecordStore(store).records()
+    return StoredRun(
+        folder=folder,
+        settings=settings,
+        candidates=candidates,
+        records=records,
+        skipped=list(summary.get("skipped") or []),
+        summary=summary,
+    )

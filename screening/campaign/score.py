@@ -1,0 +1,170 @@
+"""The documented score and the non-dominated sorting behind the ranking.
+
+score = sum_i w_i * improvement_i / scale_i / sum_i w_i
+
+over the four objectives i, where improvement_i is the gain over the pristine host computed with the same settings
+(work of adhesion: larger is a gain; the other three: smaller is a gain). The pristine host scores exactly 0, +1 means
+"on average one scale better than the pristine host". The scales are fixed physical quantities and not the spread of
+the batch, so that adding or removing candidates never changes a score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from screening.errors import UserError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """One ranked property.
+
+    Attributes
+    ----------
+    sign
+        +1 when larger is better, -1 when smaller is better.
+    scale
+        Difference that counts as one unit of score, in `unit`.
+    why
+        Where the scale comes from.
+    """
+
+    name: str
+    sign: int
+    scale: float
+    unit: str
+    why: str
+
+
+OBJECTIVES: tuple[Objective, ...] = (
+    Objective(
+        name="work_of_adhesion",
+        sign=1,
+        scale=0.1,
+        unit="J/m2",
+        why="twice the 0.05 J/m2 to which adhesion is converged in slab planes; about a tenth of LiNbO3/NCM811",
+    ),
+    Objective(
+        name="migration_barrier",
+        sign=-1,
+        scale=0.1,
+        unit="eV",
+        why="a factor exp(0.1 eV / kT) = 49 in hop rate at 298 K",
+    ),
+    Objective(
+        name="oxidation_driving_force",
+        sign=-1,
+        scale=0.025,
+        unit="eV/atom",
+        why="kT at 298 K",
+    ),
+    Objective(
+        name="e_above_hull",
+        sign=-1,
+        scale=0.025,
+        unit="eV/atom",
+        why="kT at 298 K; observed metastable crystals lie 0.015 (median) to 0.067 (90th percentile) eV/atom above "
+        "the hull, Sun et al., Sci. Adv. 2016, doi:10.1126/sciadv.1600225",
+    ),
+)
+
+
+def active_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    """Weights normalised to a sum of 1, objectives of weight 0 left out; one not named weighs 1 before normalisation.
+
+    Raises
+    ------
+    UserError
+        For an unknown objective, a negative or non-finite weight, or no positive weight at all.
+    """
+    known = [o.name for o in OBJECTIVES]
+    for name, weight in weights.items():
+        if name not in known:
+            raise UserError(f"unknown objective '{name}' in the weights; use {', '.join(known)}")
+        if not np.isfinite(weight) or weight < 0:
+            raise UserError(f"the weight of {name} is {weight}; use a number of 0 or more")
+    chosen = {name: float(weights.get(name, 1.0)) for name in known}
+    total = sum(chosen.values())
+    if total == 0:
+        raise UserError("all weights are 0; give at least one objective a positive weight")
+    return {name: weight / total for name, weight in chosen.items() if weight > 0}
+
+
+def active_objectives(share: Mapping[str, float]) -> list[Objective]:
+    """Objectives named in `share`, the output of `active_weights`, in the order of `OBJECTIVES`."""
+    return [o for o in OBJECTIVES if o.name in share]
+
+
+def utility(values: np.ndarray, share: Mapping[str, float]) -> np.ndarray:
+    """Weighted sum of the objectives in units of their scales, larger is better.
+
+    Parameters
+    ----------
+    values
+        (..., M) values of the M active objectives, each in its own unit.
+    share
+        Output of `active_weights`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (...); the score of a candidate is its utility minus that of the pristine host, so that ordering by utility
+        and ordering by score are the same.
+    """
+    factors = [o.sign * share[o.name] / o.scale for o in active_objectives(share)]
+    return np.asarray(values, dtype=float) @ np.array(factors)
+
+
+def fronts(costs: np.ndarray) -> np.ndarray:
+    """Non-dominated sorting (Deb et al. 2002, doi:10.1109/4235.996017).
+
+    Parameters
+    ----------
+    costs
+        (N, M), all to be minimised, finite.
+
+    Returns
+    -------
+    numpy.ndarray
+        (N,) front of each row, 1 = non-dominated. A row dominates another when it is nowhere larger and somewhere
+        smaller; equal rows do not dominate each other.
+    """
+    costs = np.asarray(costs, dtype=float)
+    n = len(costs)
+    no_worse: np.ndarray = np.all(costs[:, None, :] <= costs[None, :, :], axis=2)
+    dominates = no_worse & ~no_worse.T
+    front = np.zeros(n, dtype=int)
+    left = np.ones(n, dtype=bool)
+    level = 0
+    while left.any():
+        level += 1
+        current = left & ~dominates[left].any(axis=0)
+        front[current] = level
+        left &= ~current
+    return front
+
+
+def order(values: np.ndarray, share: Mapping[str, float]) -> tuple[np.ndarray, np.ndarray]:
+    """Front and rank of each candidate; rank orders by front, then by score, then by position.
+
+    Parameters
+    ----------
+    values
+        (N, M) values of the active objectives.
+    share
+        Output of `active_weights`.
+
+    Returns
+    -------
+    front, rank
+        (N,) each, both counted from 1.
+    """
+    signs = np.array([o.sign for o in active_objectives(share)])
+    front = fronts(-signs * np.asarray(values, dtype=float))
+    sequence = np.lexsort((np.arange(len(front)), -utility(values, share), front))
+    rank = np.empty(len(front), dtype=int)
+    rank[sequence] = np.arange(1, len(front) + 1)
+    return front, rank

@@ -1,0 +1,112 @@
+"""`screen rank RUN`: the ranking again, with other weights or thresholds, without computing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from screening.errors import UserError
+
+if TYPE_CHECKING:
+    from screening.config import RankingSettings
+
+WEIGHTS, THRESHOLDS, OUTPUT = "Weights", "Thresholds", "Output"
+
+
+def rank_command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its name below runs/.")],
+    weights: Annotated[
+        str | None,
+        typer.Option(
+            "--weights",
+            help="work_of_adhesion=2,migration_barrier=1,...; 0 leaves one out; the others keep the run's.",
+            rich_help_panel=WEIGHTS,
+        ),
+    ] = None,
+    max_e_above_hull: Annotated[
+        float | None, typer.Option("--max-e-above-hull", help="eV/atom", rich_help_panel=THRESHOLDS)
+    ] = None,
+    min_work_of_adhesion: Annotated[
+        float | None,
+        typer.Option("--min-work-of-adhesion", help="J/m2, at the worst state of charge", rich_help_panel=THRESHOLDS),
+    ] = None,
+    max_migration_barrier: Annotated[
+        float | None, typer.Option("--max-migration-barrier", help="eV", rich_help_panel=THRESHOLDS)
+    ] = None,
+    top: Annotated[
+        int | None, typer.Option("--top", min=1, help="Ranked candidates shown.", rich_help_panel=OUTPUT)
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print what ranking.json would hold.", rich_help_panel=OUTPUT)
+    ] = False,
+) -> None:
+    """Print a run's ranking again from its stored records; the run's files stay as they are."""
+    from rich.console import Console
+
+    from screening.campaign.load import find_run, load_run
+    from screening.campaign.outputs import ranking_document
+    from screening.campaign.ranking import rank
+    from screening.report.table import print_ranking
+
+    stored = load_run(find_run(run))
+    thresholds = {
+        "max_e_above_hull": max_e_above_hull,
+        "min_work_of_adhesion": min_work_of_adhesion,
+        "max_migration_barrier": max_migration_barrier,
+    }
+    settings = ranking_settings(stored.settings.ranking, weights, thresholds)
+    ranking = rank(stored.records, stored.candidates, stored.settings.adhesion.soc, settings, seed=stored.settings.seed)
+    if as_json:
+        document = ranking_document(ranking, settings=stored.settings, skipped=stored.skipped)
+        typer.echo(json.dumps(document, indent=2, allow_nan=False))
+        return
+    title = f"{stored.folder.name} ({stored.summary.get('status', 'status unknown')})"
+    print_ranking(Console(), ranking, top=top, skipped=stored.skipped, title=title)
+
+
+def ranking_settings(
+    base: RankingSettings, weights: str | None, thresholds: dict[str, float | None]
+) -> RankingSettings:
+    """The run's ranking settings with what the command line changes.
+
+    Raises
+    ------
+    UserError
+        For weights that are not ``name=number``, an unknown objective, or thresholds that are not numbers.
+    """
+    import math
+
+    from screening.config import RankingSettings
+
+    merged = dict(base.weights) | parse_weights(weights or "")
+    given = {name: value for name, value in thresholds.items() if value is not None}
+    for name, value in given.items():
+        if not math.isfinite(value):
+            raise UserError(f"--{name.replace('_', '-')} is {value}; give a finite number")
+    return RankingSettings(**(base.model_dump() | {"weights": merged} | given))
+
+
+def parse_weights(text: str) -> dict[str, float]:
+    """``work_of_adhesion=2,e_above_hull=0`` as a mapping.
+
+    Raises
+    ------
+    UserError
+        When the text has another form, names an unknown objective, or leaves none with a positive weight.
+    """
+    from screening.campaign.score import active_weights
+
+    weights: dict[str, float] = {}
+    for part in filter(None, (piece.strip() for piece in text.split(","))):
+        name, found, number = part.partition("=")
+        try:
+            weights[name.strip()] = float(number) if found else float("nan")
+        except ValueError:
+            weights[name.strip()] = float("nan")
+        if weights[name.strip()] != weights[name.strip()]:
+            raise UserError(f"cannot read the weight '{part}'; write it as work_of_adhesion=2")
+    active_weights(weights)
+    return weights

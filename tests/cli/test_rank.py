@@ -1,0 +1,108 @@
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from screening.campaign.outputs import write_summary
+from screening.chemistry.candidate import Candidate, Defects, Substitution
+from screening.cli.rank import parse_weights, rank_command
+from screening.config import Settings
+from screening.engine.records import Record
+from screening.engine.store import RecordStore
+from screening.errors import UserError
+
+# value by candidate: Mg adheres better, Zr conducts better
+VALUES = {
+    "LiNbO3": (1.0, 0.9, 0.05, 0.01),
+    "Mg_Li-vLi-1of12": (1.4, 0.85, 0.05, 0.03),
+    "Zr_Li-vLi-1of12": (1.1, 0.5, 0.05, 0.02),
+}
+PROPERTIES = {
+    "work_of_adhesion": "J/m2",
+    "migration_barrier": "eV",
+    "oxidation_driving_force": "eV/atom",
+    "e_above_hull": "eV/atom",
+}
+
+
+def candidates():
+    yield Candidate(host="LiNbO3", n_fu=12)
+    for element, charge in (("Mg", 2), ("Zr", 4)):
+        sub = Substitution(element=element, charge=charge, site="Li", count=1)
+        defects = Defects(substitutions=(sub,), li_vacancies=charge - 1)
+        yield Candidate(host="LiNbO3", n_fu=12, defects=defects, compensation="li_vacancy", x_requested=1 / 12)
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "first"
+    folder.mkdir()
+    store = RecordStore(folder / "store.db")
+    for name, values in VALUES.items():
+        for (prop, unit), value in zip(PROPERTIES.items(), values, strict=True):
+            store.put_record(
+                Record(candidate=name, property=prop, value=value, unit=unit, fidelity="mlip:chgnet", converged=True,
+                       potential="chgnet", checkpoint_sha256="0" * 64,
+                       details={"y": 1.0} if prop == "work_of_adhesion" else {})
+            )  # fmt: skip
+    settings = Settings(adhesion={"soc": [1.0]})
+    skipped = [{"label": "Zr4+ on Li", "x": 0.25, "reason": "no Li would be left"}]
+    write_summary(
+        folder / "summary.yaml", status="finished", settings=settings, candidates=list(candidates()), skipped=skipped
+    )
+    return folder
+
+
+def invoke(*arguments):
+    app = typer.Typer()
+    app.command()(rank_command)
+    return CliRunner(env={"COLUMNS": "140"}).invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+def ranks(*arguments):
+    rows = json.loads(invoke(*arguments, "--json").stdout)["rows"]
+    return {row["candidate"]: row["rank"] for row in rows}
+
+
+def test_the_table_is_printed_from_the_records(run):
+    before = {p.name: p.read_bytes() for p in run.iterdir()}
+    result = invoke(run)
+    assert result.exit_code == 0
+    for word in ("first (finished)", "Mg_Li-vLi-1of12", "1.40", "[Li0.667Zr0.083]NbO3", "no Li would be left"):
+        assert word in result.stdout
+    assert {p.name: p.read_bytes() for p in run.iterdir()} == before
+
+
+def test_weights_and_thresholds_change_the_order_without_computing(run):
+    # scores: Mg (4 + 0.5 - 0.8) / 4, Zr (1 + 4 - 0.4) / 4
+    assert ranks(run) == {"Zr_Li-vLi-1of12": 1, "Mg_Li-vLi-1of12": 2, "LiNbO3": 3}
+    assert ranks(run, "--weights", "work_of_adhesion=3")["Mg_Li-vLi-1of12"] == 1
+    assert ranks(run, "--max-e-above-hull", "0.015") == {
+        "LiNbO3": 1, "Mg_Li-vLi-1of12": None, "Zr_Li-vLi-1of12": None,
+    }  # fmt: skip
+    assert ranks(run, "--min-work-of-adhesion", "1.2", "--max-migration-barrier", "0.9") == {
+        "Mg_Li-vLi-1of12": 1, "LiNbO3": None, "Zr_Li-vLi-1of12": None,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("adhesion=1", "unknown objective"),
+        ("work_of_adhesion", "write it as"),
+        ("work_of_adhesion=x", "write it as"),
+        ("work_of_adhesion=nan", "write it as"),
+        ("e_above_hull=-1", "0 or more"),
+    ],
+)
+def test_weights_that_cannot_be_read(text, word):
+    with pytest.raises(UserError, match=word):
+        parse_weights(text)
+
+
+def test_bad_runs_and_thresholds_are_user_errors(run, tmp_path):
+    with pytest.raises(UserError, match="there is no run"):
+        invoke(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="finite"):
+        invoke(run, "--max-e-above-hull", "nan")

@@ -1,0 +1,135 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from screening.report.table import (
+    adhesion_table,
+    flag_lines,
+    print_ranking,
+    ranking_table,
+    skipped_table,
+    with_interval,
+)
+
+
+def row(rank, candidate, **fields):
+    base = {
+        "rank": rank,
+        "candidate": candidate,
+        "formula": "[Li0.833Mg0.083]NbO3",
+        "dopants": "Mg",
+        "x": 1 / 12,
+        "work_of_adhesion_min_J_m2": 1.0567,
+        "work_of_adhesion_y1_J_m2": 1.31,
+        "work_of_adhesion_y0.333_J_m2": 1.0567,
+        "work_of_adhesion_eq_min_J_m2": 0.98,
+        "migration_barrier_eV": 0.87,
+        "oxidation_driving_force_eV_atom": 0.0412,
+        "e_above_hull_eV_atom": 0.0123,
+        "window_reduction_V": None,
+        "window_oxidation_V": None,
+        "score": 1.234,
+        "pareto": False,
+        "flags": [],
+    }
+    return base | fields
+
+
+ROWS = [
+    row(1, "Mg_Li-vLi-1of12", pareto=True, rank_low=1, rank_high=3, work_of_adhesion_min_J_m2_low=0.95,
+        work_of_adhesion_min_J_m2_high=1.10, window_reduction_V=1.78, window_oxidation_V=4.38),
+    row(2, "LiNbO3", dopants="", formula="LiNbO3", x=0.0, score=0.0),
+    row(3, "Zr_Nb-iLi-1of12"),
+    row(None, "Ta_Nb-iso-1of12", score=None, migration_barrier_eV=None, flags=["unconverged:migration_barrier"]),
+]  # fmt: skip
+
+
+class FakeRanking:
+    notes = ("no score today",)
+
+    def flat(self):
+        return ROWS
+
+
+def show(renderable, width):
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.print(renderable)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [100, 120, 140])
+def test_every_value_is_on_its_line_at_usual_widths(width):
+    text = show(ranking_table(ROWS), width)
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    first = next(line for line in lines if "Mg_Li-vLi-1of12" in line)
+    assert " ".join(first.split()) == "1* (1–3) Mg_Li-vLi-1of12 0.083 1.06 ±0.11 0.87 0.041 0.012 1.78–4.38 +1.23"
+    assert next(line for line in lines if "LiNbO3" in line).split()[-1] == "0.00"
+    assert "J/m2" in text
+    assert "eV/atom" in text
+
+
+def test_nothing_is_cut_off_in_a_narrow_terminal():
+    columns = ("migration_barrier_eV", "oxidation_driving_force_eV_atom", "e_above_hull_eV_atom")
+    bounds = {f"{name}_{end}": value for name in columns for end, value in (("low", 0.0), ("high", 1.0))}
+    long = row(
+        1,
+        "Mg2_Li+Ta1_Nb-vLi-3of12",
+        pareto=True,
+        rank_low=10,
+        rank_high=12,
+        window_reduction_V=1.78,
+        window_oxidation_V=4.38,
+        **bounds,
+    )
+    text = show(ranking_table([long]), 80)
+    assert max(map(len, text.splitlines())) <= 80
+    joined = "".join(text.split())
+    for piece in ("1*", "(10–12)", "0.041", "±0.959", "0.012", "±0.988", "+1.23", "0.083", "1.78–4.38"):
+        assert piece in joined
+    assert "…" not in text
+
+
+def test_flags_common_to_all_are_said_once():
+    flagged = [row(1, "A", flags=["thin_slab"]), row(None, "B", flags=["thin_slab", "reacted:y1"])]
+    assert flag_lines(flagged) == ["all candidates: thin_slab", "B: reacted:y1"]
+    assert flag_lines([]) == []
+
+
+def test_adhesion_table_has_one_column_per_state_of_charge_and_prints_brackets():
+    text = show(adhesion_table(ROWS), 120)
+    assert "y = 1 " in text
+    assert "y = 0.333" in text
+    assert "[Li0.833Mg0.083]NbO3" in text
+
+
+def test_interval_covers_the_farther_end():
+    assert with_interval({"a": 1.0, "a_low": 0.7, "a_high": 1.1}, "a", 2) == "1.00 ±0.30"
+    assert with_interval({"a": 1.0}, "a", 2) == "1.00"
+    assert with_interval({"a": None}, "a", 2) == "–"
+
+
+def test_top_keeps_the_pristine_host_and_the_unranked():
+    console = Console(width=120, file=io.StringIO())
+    print_ranking(console, FakeRanking(), top=1, skipped=[{"label": "Zr4+ on Li", "x": 0.25, "reason": "no Li left"}])
+    text = console.file.getvalue()
+    assert "Zr_Nb-iLi-1of12" not in text
+    for word in (
+        "Mg_Li-vLi-1of12",
+        "LiNbO3",
+        "Ta_Nb-iso-1of12",
+        "no score today",
+        "no Li left",
+        "1 more ranked",
+        "Ta_Nb-iso-1of12: unconverged:migration_barrier",
+    ):
+        assert word in text
+
+
+def test_skipped_candidates_with_their_reasons():
+    class Skipped:
+        def __init__(self):
+            self.label, self.x, self.reason = "Zr_Li-vLi-3of12", 0.25, "no Li would be left"
+
+    assert "no Li would be left" in show(skipped_table([Skipped()]), 100)
