@@ -6,10 +6,7 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
-from scipy.linalg import polar
 
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
@@ -17,7 +14,7 @@ from screening.chemistry.orderings import ranked_orderings
 from screening.config import BulkSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
-from screening.structures.cathode import cathode_bulk
+from screening.structures.cathode import cathode_bulk, layered_cell
 from screening.structures.crystals import formula_units, load_crystal
 from screening.structures.supercells import isotropic_supercell
 from screening.structures.voids import octahedral_voids
@@ -58,10 +55,10 @@ def host_flow(name: str, settings: BulkSettings) -> Generator[list[Task], list[R
 
 
 def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Generator[list[Task], list[Result], Crystal]:
-    """Relax the ordered cathode at y = 1 and carry its mean stretch over to the R-3m conventional cell.
+    """Relax the ordered cathode at y = 1; its mean lattice and oxygen height make the R-3m conventional cell.
 
-    The in-plane stretch is averaged over the two directions, so that the cell of the interface does not depend on the
-    arrangement of the minority metals.
+    Averaging over the in-plane directions keeps the cell of the interface independent of how the minority metals are
+    arranged.
     """
     start = cathode_bulk(name, seed)
     task = RelaxTask(
@@ -73,29 +70,9 @@ def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Generator[l
     )
     (result,) = yield [task]
     require(result, f"bulk {name}")
-    conventional = load_crystal(name)
-    in_plane, along_c = hexagonal_stretch(start.cell.array, result.atoms.cell.array, conventional.cell.array[2])
-    cell = conventional.cell.array.copy()
-    cell[:2] *= in_plane
-    cell[2] *= along_c
-    conventional.set_cell(cell, scale_atoms=True)
+    conventional = layered_cell(name, result.atoms, seed)
     n_fu = result.atoms.get_chemical_symbols().count("Li")
     return Crystal(name=name, atoms=conventional, energy_fu=result.energy / n_fu, result=result)
-
-
-def hexagonal_stretch(
-    before: NDArray[np.float64], after: NDArray[np.float64], c_axis: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Stretch in the basal plane (mean of both directions) and along c between two cells (rows are vectors, A).
-
-    The polar decomposition removes any rotation that the relaxation added.
-    """
-    deformation = np.linalg.solve(before, after)  # row vectors: after = before @ deformation
-    _, stretch = polar(deformation)
-    c = c_axis / np.linalg.norm(c_axis)
-    along = float(c @ stretch @ c)
-    basal = float((np.trace(stretch) - along) / 2)
-    return basal, along
 
 
 def bulk_flow(

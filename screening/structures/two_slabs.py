@@ -52,19 +52,20 @@ def shift(atoms: Atoms, dx: float, dy: float, gap: float | None = None) -> Atoms
 def split(atoms: Atoms) -> tuple[Atoms, Atoms]:
     """(substrate, coating), each alone in the interface's cell, with its arrays and constraints."""
     region = atoms.arrays["region"]
-    halves = []
-    for r in (0, 1):
-        half = atoms[region == r]
-        half.info = dict(atoms.info)
-        if r == 0:
-            for key in _INDEX_INFO | _SITE_INFO:
-                half.info.pop(key, None)
-        else:
-            new_index = np.cumsum(region == 1) - 1
-            for key in _INDEX_INFO & half.info.keys():
-                half.info[key] = [int(new_index[i]) for i in half.info[key] if region[i] == 1]
-        halves.append(half)
-    return halves[0], halves[1]
+    substrate, coating = select(atoms, region == 0), select(atoms, region == 1)
+    for key in _INDEX_INFO | _SITE_INFO:
+        substrate.info.pop(key, None)
+    return substrate, coating
+
+
+def select(atoms: Atoms, keep: npt.NDArray[np.bool_]) -> Atoms:
+    """The atoms of a mask (N,), with arrays, constraints and info; lists of atom indices in info are renumbered."""
+    chosen = atoms[keep]
+    chosen.info = dict(atoms.info)
+    new_index = np.cumsum(keep) - 1
+    for key in _INDEX_INFO & chosen.info.keys():
+        chosen.info[key] = [int(new_index[i]) for i in chosen.info[key] if keep[i]]
+    return chosen
 
 
 def combine(substrate: Atoms, coating: Atoms) -> Atoms:

@@ -102,3 +102,15 @@ def test_every_plane_holds_y_as_nearly_as_counts_allow(y: float) -> None:
 def test_state_of_charge_outside_its_range_is_refused() -> None:
     with pytest.raises(UserError, match=r"outside 0\.\.1"):
         delithiate(_slab(), 1.2)
+
+
+def test_delithiation_renumbers_the_lists_of_atom_indices() -> None:
+    slab = cathode_bulk("LiCoO2")
+    last = len(slab) - 1
+    slab.set_array("region", np.zeros(len(slab), dtype=int))
+    slab.arrays["region"][last] = 1
+    slab.info["dopant_indices"] = [last]
+    charged = delithiate(slab, 0.5)
+    assert len(charged) < len(slab)
+    assert charged.info["dopant_indices"] == [len(charged) - 1]
+    np.testing.assert_allclose(charged.positions[charged.info["dopant_indices"][0]], slab.positions[last])

@@ -1,0 +1,121 @@
+"""Work of adhesion of the pristine `standard` parent against slab planes and vacuum (docs/convergence.md).
+
+    python benchmarks/slab_convergence.py --store runs/convergence --json OUT
+
+Resumable: finished relaxations are taken from the store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from screening.chemistry.grid import enumerate_candidates
+from screening.config import Settings, load_settings
+from screening.engine.queue import run_flows
+from screening.engine.records import Fidelity
+from screening.engine.store import RecordStore
+from screening.engine.tasks import Flow
+from screening.potentials.registry import load_potential
+from screening.properties.adhesion import adhesion_flow
+from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
+from screening.properties.bulk import Crystal, cathode_flow, host_flow
+from screening.properties.parent import ParentInterface, parent_flow, relax_parent
+from screening.structures.interface import find_parents
+
+CASES: list[dict[str, Any]] = [
+    {"min_planes": 2, "min_thickness": 0.0},
+    {"min_planes": 3, "min_thickness": 0.0},
+    {"min_planes": 4, "min_thickness": 0.0},
+    {},
+    {"vacuum": 10.0},
+    {"vacuum": 20.0},
+    {"min_planes": 6, "min_thickness": 8.0},
+]
+"""Departures from the standard interface; `{}` is the standard parent itself."""
+
+
+def one_case(
+    case: dict[str, Any], chosen: ParentInterface, host: Crystal, cathode: Crystal, settings: Settings
+) -> Flow:
+    """Adhesion of the pristine pair with the standard registry on slabs of another size."""
+    interface = settings.interface.model_copy(update=case)
+    geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
+    recipe = {"benchmark": "slab_convergence", "interface": interface.model_dump(mode="json")}
+    parent = yield from relax_parent(geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe)
+    pristine = enumerate_candidates("Mg", "0", host=settings.host).candidates[0]
+    outcome = yield from adhesion_flow(pristine, parent, settings.adhesion, seed=settings.seed)
+    return parent, outcome
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--store", type=Path, default=Path("runs/convergence"))
+    parser.add_argument("--potential", default="chgnet")
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--json", type=Path, required=True)
+    arguments = parser.parse_args()
+    arguments.store.mkdir(parents=True, exist_ok=True)
+    # one start and y = 1 are enough: this asks about thickness and vacuum, not about placements
+    overrides = {
+        "potential": arguments.potential,
+        "interface": {"registry_grid": [3, 3], "gaps": [1.6, 2.0, 2.4], "registry_relaxed": 1, "registry_steps": 0},
+        "adhesion": {
+            "soc": [1.0], "contact_placements": 1, "inner_placements": 0, "slab_starts": ["cut", "half"],
+            "prerelax_steps": 0,
+        },
+    }  # fmt: skip
+    settings = load_settings("standard", None, overrides)
+    potential = load_potential(settings.potential, "cpu")
+    common: dict[str, Any] = {
+        "store": RecordStore(arguments.store / "store.db"),
+        "potential_name": settings.potential,
+        "device": "cpu",
+        "workers": arguments.workers,
+        "checkpoint_dir": arguments.store / "checkpoints",
+    }
+    crystals = run_flows(
+        {
+            "host": host_flow(settings.host, settings.bulk),
+            "cathode": cathode_flow(settings.cathode, settings.bulk, seed=0),
+        },
+        **common,
+    )
+    host, cathode = crystals["host"].value, crystals["cathode"].value
+    # the registry is a matter of the contact planes: it is scanned once, on thin slabs
+    thin = settings.interface.model_copy(update={"min_planes": 2, "min_thickness": 0.0})
+    chosen = run_flows({"parent": parent_flow(host, cathode, thin, settings.adhesion, seed=0)}, **common)[
+        "parent"
+    ].value
+    done = run_flows({json.dumps(case): one_case(case, chosen, host, cathode, settings) for case in CASES}, **common)
+    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
+    rows = [_row(json.loads(name), outcome, host, cathode, settings, fidelity) for name, outcome in done.items()]
+    arguments.json.write_text(
+        json.dumps({"potential": settings.potential, "fmax": settings.adhesion.fmax, "rows": rows}, indent=1) + "\n"
+    )
+
+
+def _row(
+    case: dict[str, Any], outcome: Any, host: Crystal, cathode: Crystal, settings: Settings, fidelity: Fidelity
+) -> dict[str, Any]:
+    if outcome.failure is not None:
+        return {"case": case, "failure": outcome.failure}
+    parent, found = outcome.value
+    records = adhesion_records(
+        found, pooled_substrates([found]), parent, settings.adhesion,
+        bulk=bulk_energies(host, cathode, None, False), fidelity=fidelity, x_requested=0.0, seed=0,
+    )  # fmt: skip
+    work = next(r for r in records if r.property == "work_of_adhesion")
+    facts = parent.geometry.facts()
+    names = ("coating_planes", "cathode_planes", "coating_thickness", "cathode_thickness", "n_atoms")
+    row = {"case": case, **{name: facts[name] for name in names}}
+    row |= {"vacuum": case.get("vacuum", settings.interface.vacuum), "work_of_adhesion_J_m2": work.value}
+    row |= {"converged": work.converged, "fmax": work.fmax, "n_force_calls": work.n_force_calls}
+    print(row, flush=True)
+    return row
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,152 @@
+"""A campaign: everything is checked first, then the stages run, then the ranking is written and tracked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from screening.campaign.load import SUMMARY, read_summary
+from screening.campaign.rows import Ranking
+from screening.chemistry.grid import CandidateGrid, enumerate_candidates
+from screening.config import Settings, load_settings, nearest
+from screening.errors import UserError
+from screening.structures.crystals import available_crystals
+
+
+@dataclass(frozen=True, kw_only=True)
+class Campaign:
+    """A checked request: nothing has been written yet.
+
+    Attributes
+    ----------
+    out
+        Run folder; an existing folder of the same campaign is continued.
+    device
+        ``"cpu"`` or ``"cuda"``, already resolved.
+    workers
+        Engine processes (1 on a GPU).
+    """
+
+    dopants: str
+    x: str
+    settings: Settings
+    grid: CandidateGrid
+    out: Path
+    device: str
+    workers: int
+    top: int = 5
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What makes two runs the same campaign: everything that decides a number, but not how it is ranked."""
+        return {
+            "dopants": self.dopants,
+            "x": self.x,
+            "settings": self.settings.model_dump(mode="json", exclude={"ranking"}),
+        }
+
+    @property
+    def fingerprint(self) -> str:
+        return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
+
+    def run(self, on_progress: Callable[[Any], None] | None = None) -> Ranking:
+        """Compute (or continue) the campaign, write its outputs and track it.
+
+        Raises
+        ------
+        UserError
+            The folder is in use, or its store is corrupt.
+        CandidateFailed
+            Something that every candidate needs could not be computed.
+        """
+        from screening.campaign.execute import execute
+
+        return execute(self, on_progress)
+
+
+def prepare(
+    *,
+    dopants: str,
+    x: str,
+    preset: str | None,
+    config: Path | None,
+    out: Path | None,
+    device: str,
+    workers: int | None,
+    top: int,
+    overrides: dict[str, Any],
+) -> Campaign:
+    """Check everything a user typed; nothing is written.
+
+    Raises
+    ------
+    UserError
+        For every kind of bad input.
+    """
+    settings = load_settings(preset, config, overrides)
+    _check_crystal(settings.host, "host")
+    _check_crystal(settings.cathode, "cathode")
+    grid = enumerate_candidates(
+        dopants,
+        x,
+        host=settings.host,
+        site=settings.site,
+        n_fu=settings.bulk.n_fu,
+        compensation=list(settings.compensation),
+        congruent=settings.congruent,
+    )
+    from screening.potentials.batching import pick_device
+    from screening.potentials.registry import check_name
+
+    check_name(settings.potential)
+    resolved = pick_device(device)
+    folder = out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}"
+    campaign = Campaign(
+        dopants=dopants,
+        x=x,
+        settings=settings,
+        grid=grid,
+        out=folder,
+        device=resolved,
+        workers=1 if resolved == "cuda" else workers or _cores(),
+        top=top,
+    )
+    check_folder(campaign)
+    return campaign
+
+
+def check_folder(campaign: Campaign) -> None:
+    """Refuse an output folder that holds something else than this campaign."""
+    folder = campaign.out
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise UserError(f"{folder} is a file; give --out a folder.")
+    if not any(folder.iterdir()):
+        return
+    summary = folder / SUMMARY
+    if not summary.exists():
+        raise UserError(f"{folder} is not empty and is no run folder; choose another --out.")
+    if read_summary(folder).get("fingerprint") != campaign.fingerprint:
+        raise UserError(f"{folder} belongs to a different campaign (see its {SUMMARY}); choose another --out.")
+
+
+def _check_crystal(name: str, role: str) -> None:
+    names = available_crystals(role)
+    if name not in names:
+        raise UserError(f"there is no {role} {name!r}; {nearest(name, names)}.")
+
+
+def _slug(dopants: str) -> str:
+    return re.sub(r"[^0-9A-Za-z+]+", "-", dopants).strip("-")
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

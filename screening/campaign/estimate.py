@@ -1,0 +1,94 @@
+"""What a campaign will cost, before it runs: tasks, atoms, force calls and hours per kind of step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from screening.assets import asset
+from screening.structures.crystals import formula_units, load_crystal
+from screening.structures.interface import find_parents
+
+if TYPE_CHECKING:
+    from screening.campaign.campaign import Campaign
+
+FALLBACK = "sevennet-l3i5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """`tasks` computations of `calls` force calls each on cells of `atoms` atoms."""
+
+    name: str
+    tasks: int
+    atoms: int
+    calls: int
+
+    @property
+    def atom_calls(self) -> int:
+        return self.tasks * self.atoms * self.calls
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """Steps and, where the cost of a call is known (CPU), hours; None on a GPU."""
+
+    steps: list[Step]
+    hours: float | None
+    basis: str
+
+    @property
+    def force_calls(self) -> int:
+        return sum(s.tasks * s.calls for s in self.steps)
+
+
+def estimate(campaign: Campaign) -> Estimate:
+    """Count the tasks of a campaign; the interface is built from the reference lattices of host and cathode.
+
+    Raises
+    ------
+    UserError
+        When host and cathode have no match within the caps.
+    """
+    data = yaml.safe_load(asset("configs", "potentials.yaml").read_text())
+    steps = _steps(campaign, data["calls"])
+    known = data["seconds_per_atom_cpu"]
+    name = campaign.settings.potential
+    basis = f"{name} measured on one CPU core" if name in known else f"{name} not measured; cost taken from {FALLBACK}"
+    hours = None
+    if campaign.device == "cpu":
+        seconds = sum(s.atom_calls for s in steps) * known.get(name, known[FALLBACK])
+        hours = seconds / campaign.workers / 3600
+    return Estimate(steps=steps, hours=hours, basis=basis)
+
+
+def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
+    settings, n = campaign.settings, len(campaign.grid.candidates)
+    host, cathode = load_crystal(settings.host), load_crystal(settings.cathode)
+    parent = find_parents(host, cathode, settings.cathode, settings.interface, settings.seed)[0]
+    per_fu = len(host) / formula_units(host)
+    atoms, coating = len(parent.atoms), round(parent.coating_fu * per_fu)
+    adhesion, migration = settings.adhesion, settings.migration
+    charged = sum(y < 1 for y in adhesion.soc) * adhesion.vacancy_orders
+    placements = adhesion.contact_placements + (adhesion.inner_placements if parent.coating_planes > 2 else 0)
+    halves = (1 + charged) * ("half" in adhesion.slab_starts)
+    others = len([s for s in adhesion.slab_starts if s != "half"])
+    bands = migration.min_hops if migration.hops == "representative" else migration.max_hops
+    cell = round(migration.n_fu * per_fu)
+    registry = settings.interface.registry_grid[0] * settings.interface.registry_grid[1] * len(settings.interface.gaps)
+    doped = round(settings.bulk.n_fu * per_fu)
+    rows = [
+        ("doped bulk", n * settings.bulk.n_relaxed, doped, calls["bulk"]),
+        ("registry scan", registry, atoms, 1),
+        ("parent interface", 1, atoms, calls["parent"]),
+        ("placement search", n * placements, atoms + coating, adhesion.prerelax_steps),
+        ("interfaces", n * (adhesion.n_full + charged), atoms, calls["interface"]),
+        ("coating slabs", n * (others + halves), coating, calls["slab"]),
+        ("substrate slabs", others * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
+        ("hop end points", n * (bands + 1), cell, calls["endpoint"]),
+        ("NEB bands", n * bands, cell, calls["band_steps"] * migration.n_images),
+        ("delithiation", 2 * n, doped, calls["delithiation"]),
+    ]
+    return [Step(name=name, tasks=tasks, atoms=size, calls=steps) for name, tasks, size, steps in rows]

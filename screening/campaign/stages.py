@@ -1,0 +1,232 @@
+"""The stages of a screen: foundations, parent interface and bulks, properties, back-substitution, records.
+
+Each stage is a set of flows that run together in one queue; a stage starts when the one before it is done.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from screening.chemistry.candidate import Candidate
+from screening.config import Settings
+from screening.engine.queue import FlowOutcome
+from screening.engine.records import Fidelity, Record
+from screening.engine.tasks import Flow
+from screening.errors import CandidateFailed
+from screening.properties.adhesion import adhesion_flow, restart_pristine_flow
+from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
+from screening.properties.adhesion_types import AdhesionOutcome
+from screening.properties.bulk import Crystal, DopedBulk, bulk_flow, cathode_flow, host_flow
+from screening.properties.migration import migration_flow
+from screening.properties.parent import ParentInterface, parent_flow
+from screening.properties.phases import PhaseEnergy, phases_flow
+from screening.properties.stability import stability_flow
+from screening.structures.phases import load_phases
+
+logger = logging.getLogger(__name__)
+
+RunFlows = Callable[[dict[str, Flow]], Mapping[str, FlowOutcome]]
+"""Runs named flows as one queue and returns what each came to."""
+
+
+@dataclass(kw_only=True)
+class Screened:
+    """What a screen computed: records, final structures and the reasons of what failed (candidate -> reasons)."""
+
+    records: list[Record] = field(default_factory=list)
+    bulks: dict[str, DopedBulk] = field(default_factory=dict)
+    adhesion: dict[str, AdhesionOutcome] = field(default_factory=dict)
+    parent: ParentInterface | None = None
+    failures: dict[str, list[str]] = field(default_factory=dict)
+
+    def fail(self, candidate: str, prop: str, reason: str) -> None:
+        logger.warning("%s: %s failed: %s", candidate, prop, reason)
+        self.failures.setdefault(candidate, []).append(f"{prop}: {reason}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foundations:
+    """Relaxed host and cathode crystals, the competing phases, and the elements that have none."""
+
+    host: Crystal
+    cathode: Crystal
+    phases: list[PhaseEnergy]
+    without_phases: set[str]
+
+
+def screen_candidates(
+    candidates: list[Candidate],
+    settings: Settings,
+    run: RunFlows,
+    *,
+    fidelity: Fidelity,
+    corrections: str,
+    keep: Callable[[Record], None],
+) -> Screened:
+    """Compute every property of every candidate.
+
+    Parameters
+    ----------
+    candidates
+        Pristine host first.
+    run
+        Executes flows (`engine.queue.run_flows` with store, potential and workers bound).
+    corrections
+        `Potential.corrections` of the potential in use.
+    keep
+        Called with every record as soon as it exists.
+
+    Raises
+    ------
+    CandidateFailed
+        When something that every candidate needs (host, cathode, phases, parent interface) fails.
+    """
+    screened = Screened()
+    base = _foundations(candidates, settings, run, fidelity, corrections)
+    _bulks_and_parent(candidates, settings, run, base, screened)
+    assert screened.parent is not None
+    _properties(candidates, settings, run, base, screened, fidelity, corrections, keep)
+    _back_substitution(candidates[0], settings, run, screened)
+    _adhesion_records(candidates, settings, base, screened, fidelity, keep)
+    return screened
+
+
+def _needed(outcome: FlowOutcome) -> Any:
+    if outcome.failure is not None:
+        raise CandidateFailed(f"{outcome.name}: {outcome.failure}")
+    return outcome.value
+
+
+def _foundations(
+    candidates: list[Candidate], settings: Settings, run: RunFlows, fidelity: Fidelity, corrections: str
+) -> Foundations:
+    elements = set().union(*(_elements(c) for c in candidates))
+    listed = {symbol for facts in load_phases() for symbol in facts.composition}
+    done = run(
+        {
+            "host": host_flow(settings.host, settings.bulk),
+            "cathode": cathode_flow(settings.cathode, settings.bulk, seed=settings.seed),
+            "phases": phases_flow(elements, settings.stability, fidelity=fidelity, potential_corrections=corrections),
+        }
+    )
+    return Foundations(
+        host=_needed(done["host"]),
+        cathode=_needed(done["cathode"]),
+        phases=_needed(done["phases"]),
+        without_phases=elements - listed,
+    )
+
+
+def _elements(candidate: Candidate) -> set[str]:
+    """Elements of a candidate's compound."""
+    former = "Ta" if candidate.host == "LiTaO3" else "Nb"
+    return {"Li", former, "O"} | {s.element for s in candidate.defects.substitutions}
+
+
+def _bulks_and_parent(
+    candidates: list[Candidate], settings: Settings, run: RunFlows, base: Foundations, screened: Screened
+) -> None:
+    flows: dict[str, Flow] = {
+        "parent": parent_flow(base.host, base.cathode, settings.interface, settings.adhesion, seed=settings.seed)
+    }
+    for c in candidates:
+        flows[f"bulk:{c.name}"] = bulk_flow(
+            c, base.host.atoms, settings.bulk.n_fu, settings.bulk, seed=settings.seed, host_key=base.host.result.key
+        )
+    done = run(flows)
+    screened.parent = _needed(done["parent"])
+    for c in candidates:
+        outcome = done[f"bulk:{c.name}"]
+        if outcome.failure is None:
+            screened.bulks[c.name] = outcome.value
+        else:
+            screened.fail(c.name, "bulk", outcome.failure)
+
+
+def _properties(
+    candidates: list[Candidate],
+    settings: Settings,
+    run: RunFlows,
+    base: Foundations,
+    screened: Screened,
+    fidelity: Fidelity,
+    corrections: str,
+    keep: Callable[[Record], None],
+) -> None:
+    assert screened.parent is not None
+    flows: dict[str, Flow] = {}
+    for c in candidates:
+        flows[f"adhesion:{c.name}"] = adhesion_flow(c, screened.parent, settings.adhesion, seed=settings.seed)
+        bulk = screened.bulks.get(c.name)
+        if bulk is None:
+            continue
+        flows[f"migration:{c.name}"] = migration_flow(
+            c, bulk, base.host.atoms, settings.migration, settings.bulk,
+            host_key=base.host.result.key, fidelity=fidelity, seed=settings.seed,
+        )  # fmt: skip
+        if missing := sorted(_elements(c) & base.without_phases):
+            screened.fail(
+                c.name, "stability", f"datasets/phases lists no phase with {', '.join(missing)}; add its oxides"
+            )
+            continue
+        flows[f"stability:{c.name}"] = stability_flow(
+            c, bulk, base.phases, settings.stability,
+            fidelity=fidelity, seed=settings.seed, potential_corrections=corrections,
+        )  # fmt: skip
+    for name, outcome in run(flows).items():
+        prop, candidate = name.split(":", 1)
+        if outcome.failure is not None:
+            screened.fail(candidate, prop, outcome.failure)
+        elif prop == "adhesion":
+            screened.adhesion[candidate] = outcome.value
+        else:
+            screened.records += outcome.value
+            for record in outcome.value:
+                keep(record)
+
+
+def _back_substitution(pristine: Candidate, settings: Settings, run: RunFlows, screened: Screened) -> None:
+    """Give the pristine interface the arrangements that the doped ones found (design section 2)."""
+    assert screened.parent is not None
+    own = screened.adhesion.get(pristine.name)
+    doped = [o for name, o in sorted(screened.adhesion.items()) if name != pristine.name]
+    if own is None or not doped:
+        return
+    flow = restart_pristine_flow(own, doped, screened.parent, settings.adhesion, seed=settings.seed)
+    outcome = run({f"adhesion:{pristine.name}": flow})[f"adhesion:{pristine.name}"]
+    if outcome.failure is None:
+        screened.adhesion[pristine.name] = outcome.value
+    else:
+        screened.fail(pristine.name, "back-substitution", outcome.failure)
+
+
+def _adhesion_records(
+    candidates: list[Candidate],
+    settings: Settings,
+    base: Foundations,
+    screened: Screened,
+    fidelity: Fidelity,
+    keep: Callable[[Record], None],
+) -> None:
+    assert screened.parent is not None
+    pool = pooled_substrates(list(screened.adhesion.values()))
+    for c in candidates:
+        outcome = screened.adhesion.get(c.name)
+        if outcome is None:
+            continue
+        if not outcome.coatings:
+            screened.fail(c.name, "adhesion", "no coating slab could be relaxed")
+            continue
+        energies = bulk_energies(
+            base.host, base.cathode, screened.bulks.get(c.name), screened.parent.geometry.cathode_matches_bulk
+        )
+        records = adhesion_records(
+            outcome, pool, screened.parent, settings.adhesion,
+            bulk=energies, fidelity=fidelity, x_requested=c.x_requested, seed=settings.seed,
+        )  # fmt: skip
+        screened.records += records
+        for record in records:
+            keep(record)

@@ -1,0 +1,66 @@
+"""Entry point of `screen` (and `coatscreen`)."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from screening import __version__
+from screening.cli.rank import rank_command
+from screening.cli.run import run_command
+from screening.cli.ui import ui_command
+from screening.errors import CandidateFailed, UserError
+
+app = typer.Typer(
+    name="screen",
+    help="Find dopants that make a niobate coating stick, conduct and survive on Ni-rich cathodes.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("run", help="Screen dopants (the main job; `screen --dopants ...` means `screen run --dopants ...`).")(
+    run_command
+)
+app.command("rank", help="Print a run's ranking again, with other weights or thresholds, without computing.")(
+    rank_command
+)
+app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"coatscreen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+def with_default_command(arguments: list[str]) -> list[str]:
+    """A first argument that starts with ``-`` (other than --help, --version) means `run`."""
+    if arguments and arguments[0].startswith("-") and arguments[0] not in ("--help", "--version"):
+        return ["run", *arguments]
+    return arguments
+
+
+def main() -> None:
+    """Run the command line; bad input ends with one sentence and exit code 2, a failed screen with 1."""
+    try:
+        app(args=with_default_command(sys.argv[1:]), prog_name="screen")
+    except UserError as error:
+        typer.echo(f"screen: {error}", err=True)
+        sys.exit(2)
+    except CandidateFailed as error:
+        typer.echo(f"screen: the screen cannot go on: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("screen: stopped; the same command continues where it was.", err=True)
+        sys.exit(130)

@@ -1,0 +1,81 @@
+"""Checkpoints of systems in flight: written atomically, so that ``kill -9`` leaves the old one or the new one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+logger = logging.getLogger(__name__)
+
+_META = "__meta__"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Arrays and JSON-able metadata of one system in flight, in one ``.npz`` file at `path`."""
+
+    path: Path
+
+    def save(self, arrays: Mapping[str, NDArray[Any]], meta: Mapping[str, Any]) -> None:
+        """Replace the checkpoint in one step.
+
+        Parameters
+        ----------
+        arrays
+            Numeric arrays of any shape; object arrays are refused, since they would need pickle to be read back.
+        meta
+            JSON-able metadata (step counters, time steps, the recipe key, ...).
+
+        Raises
+        ------
+        ValueError
+            When `arrays` holds an object array or the reserved name.
+        """
+        packed = {name: np.asarray(value) for name, value in arrays.items()}
+        if _META in packed or any(value.dtype.hasobject for value in packed.values()):
+            raise ValueError(f"a checkpoint holds numeric arrays only, none of them called {_META}")
+        packed[_META] = np.frombuffer(json.dumps(dict(meta)).encode(), dtype=np.uint8)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # The temporary file is in the same folder: os.replace is atomic only within one file system.
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez(file, **packed)  # type: ignore[arg-type]
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).replace(self.path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    def load(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """Arrays and metadata; None when there is no checkpoint or it is damaged (which is logged)."""
+        try:
+            with np.load(self.path, allow_pickle=False) as stored:
+                arrays = {name: stored[name] for name in stored.files}
+            return arrays, json.loads(arrays.pop(_META).tobytes().decode())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            # AttributeError: a bare .npy file where the .npz should be.
+            logger.warning("damaged checkpoint %s ignored (%s); this system starts again", self.path, error)
+            return None
+
+    def delete(self) -> None:
+        """Remove the checkpoint, if there is one."""
+        self.path.unlink(missing_ok=True)
+
+
+def checkpoint_path(folder: Path, key: str) -> Path:
+    """Where the checkpoint of the task with this recipe key lies."""
+    return folder / f"{key}.npz"

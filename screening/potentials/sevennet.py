@@ -1,0 +1,105 @@
+"""SevenNet-0, SevenNet-l3i5 and SevenNet-MF-0 from the `sevenn` wheel, batched through torch_geometric.
+
+Park et al., J. Chem. Theory Comput. 20, 4857 (2024), doi:10.1021/acs.jctc.4c00190; multi-fidelity: Kim et al.,
+J. Am. Chem. Soc. 147, 1042 (2025), doi:10.1021/jacs.4c14455.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+
+from screening.errors import UserError
+from screening.potentials.base import Evaluation
+from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
+
+CHECKPOINTS = {
+    "sevennet-0": "SEVENNET_0_11Jul2024",
+    "sevennet-l3i5": "SEVENNET_l3i5",
+    "sevennet-mf-0": "SEVENNET_MF_0",
+}
+MODALS = {"sevennet-mf-0": ("PBE", "R2SCAN")}
+NAMES = ("sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
+
+
+class SevenNetPotential(BatchedPotential):
+    """A SevenNet model with frozen weights; gradients go to the edge vectors only."""
+
+    def __init__(self, model: Any, *, modal: str | None, **facts: Any) -> None:
+        super().__init__(**facts)
+        self.model = model
+        self.modal = modal
+        self.elements = frozenset(int(z) for z in model.type_map)
+
+    def _graph(self, atoms: Atoms) -> Any:
+        import sevenn._keys as KEY
+        from sevenn.atom_graph_data import AtomGraphData
+        from sevenn.train.dataload import unlabeled_atoms_to_graph
+
+        data = unlabeled_atoms_to_graph(atoms, self.model.cutoff)
+        data.pop(KEY.INFO)
+        graph = AtomGraphData.from_numpy_dict(data)
+        if self.modal is not None:
+            graph[KEY.DATA_MODALITY] = self.modal
+        return graph
+
+    def _evaluate_batch(self, structures: Sequence[Atoms], *, stress: bool) -> list[Evaluation]:
+        import sevenn._keys as KEY
+        from torch_geometric.data import Batch
+
+        batch = Batch.from_data_list([self._graph(atoms) for atoms in structures]).to(self.device)
+        output = self.model(batch)
+        # Site energies are summed in double precision: a float32 total is good to 1e-4 eV only for some 200 atoms.
+        sites = output[KEY.ATOMIC_ENERGY].detach().cpu().double().view(-1).numpy()
+        forces = output[KEY.PRED_FORCE].detach().cpu().double().numpy()
+        # The model's order is xx, yy, zz, xy, yz, zx and its sign is that of a pressure.
+        voigt = -output[KEY.PRED_STRESS].detach().cpu().double().numpy()
+        results, start = [], 0
+        for atoms, (xx, yy, zz, xy, yz, zx) in zip(structures, voigt, strict=True):
+            own = slice(start, start + len(atoms))
+            tensor = np.array([[xx, xy, zx], [xy, yy, yz], [zx, yz, zz]])
+            results.append(
+                Evaluation(energy=float(sites[own].sum()), forces=forces[own], stress=tensor if stress else None)
+            )
+            start = own.stop
+        return results
+
+
+def load(name: str, device: str = "auto") -> SevenNetPotential:
+    """Load a model of the wheel; `name` is one of `NAMES`.
+
+    Raises
+    ------
+    UserError
+        When the multi-fidelity model is asked for without its modal, or with one it does not have.
+    """
+    family, _, modal = name.partition(":")
+    modals = MODALS.get(family, ())
+    if (modals and modal not in modals) or (modal and not modals):
+        choices = " or ".join(f"{family}:{m}" for m in modals) if modals else family
+        raise UserError(f"potential {name!r} does not exist: use {choices}")
+    device = pick_device(device)
+    with quiet():
+        import sevenn._const as const
+        from sevenn.util import load_checkpoint
+
+        # Without this, TorchScript recompiles for minutes in all whenever the number of atoms or edges changes;
+        # measured for 120 atoms: 7 s in each of the first calls against 2 s in every call.
+        torch.jit.set_fusion_strategy([("DYNAMIC", 0)])
+        path = Path(getattr(const, CHECKPOINTS[family]))
+        model = load_checkpoint(str(path)).build_model()
+    model.set_is_batch_data(True)
+    model.eval().requires_grad_(False).to(device)
+    return SevenNetPotential(
+        model,
+        modal=modal or None,
+        name=name,
+        checkpoint_sha256=sha256_of(path),
+        device=device,
+        corrections="own-hull" if modal == "R2SCAN" else "MP2020-needed",
+    )

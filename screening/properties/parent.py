@@ -1,0 +1,193 @@
+"""The parent interface: one termination, registry and gap for all candidates, chosen on the pristine pair."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from screening.config import AdhesionSettings, InterfaceSettings
+from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.errors import CandidateFailed
+from screening.properties.bulk import Crystal
+from screening.structures.interface import Parent, find_parents, shift, split
+
+logger = logging.getLogger(__name__)
+
+EV_PER_A2 = 16.021766339
+"""J/m2 per eV/A^2."""
+
+
+@dataclass(kw_only=True)
+class ParentInterface:
+    """The pristine interface at y = 1 that every candidate starts from.
+
+    Attributes
+    ----------
+    cut
+        Slabs as cut from the bulk crystals at the chosen registry and gap; array `parent_index` counts from 1.
+    relaxed
+        The same atoms relaxed.
+    geometry
+        Millers, strain, area, planes, ... as `find_parents` reported them.
+    registry, gap
+        Lateral shift (fractions, see `structures.interface.shift`) and initial gap (A) that were chosen.
+    scan
+        Work of adhesion (J/m2, rigid slabs) of every registry and gap that was tried.
+    """
+
+    cut: Atoms
+    relaxed: Atoms
+    geometry: Parent
+    result: Result
+    registry: tuple[float, float]
+    gap: float
+    scan: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def area(self) -> float:
+        return self.geometry.area
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Trial:
+    parent: int
+    registry: tuple[float, float]
+    gap: float
+    atoms: Atoms
+
+
+def parent_flow(
+    host: Crystal, cathode: Crystal, interface: InterfaceSettings, adhesion: AdhesionSettings, *, seed: int
+) -> Generator[list[Task], list[Result], ParentInterface]:
+    """Scan terminations, lateral registry and gap with rigid slabs, relax the best few shortly, the best one fully.
+
+    Raises
+    ------
+    UserError
+        When no match lies within the caps (from `find_parents`).
+    CandidateFailed
+        When the chosen interface cannot be relaxed.
+    """
+    parents = find_parents(host.atoms, cathode.atoms, cathode.name, interface, seed)
+    recipe: dict[str, Any] = {
+        "host": host.name,
+        "cathode": cathode.name,
+        "seed": seed,
+        "interface": interface.model_dump(mode="json"),
+        "parents": [host.result.key, cathode.result.key],
+    }
+    apart = yield from _separated_energies(parents, recipe)
+    trials = [
+        _Trial(parent=i, registry=(dx, dy), gap=gap, atoms=shift(parent.atoms, dx, dy, gap))
+        for i, parent in enumerate(parents)
+        for dx in np.linspace(0, 1, interface.registry_grid[0], endpoint=False).tolist()
+        for dy in np.linspace(0, 1, interface.registry_grid[1], endpoint=False).tolist()
+        for gap in interface.gaps
+    ]
+    points = yield [_single_point(t, {**recipe, "step": "parent/registry"}) for t in trials]
+    works = [
+        -(r.energy - apart[t.parent]) / parents[t.parent].area * EV_PER_A2 for t, r in zip(trials, points, strict=True)
+    ]
+    scan = [
+        {"termination": t.parent, "registry": t.registry, "gap_A": t.gap, "work_J_m2": work}
+        for t, work in zip(trials, works, strict=True)
+    ]
+    order = sorted((i for i, r in enumerate(points) if r.failure is None), key=lambda i: -works[i])
+    best = _distinct_registries(trials, order)[: interface.registry_relaxed]
+    if not best:
+        raise CandidateFailed("every registry of the pristine interface failed in the potential")
+    short = yield [
+        RelaxTask(
+            recipe={**recipe, "step": "parent/short", **_where(trials[i])},
+            atoms=trials[i].atoms,
+            fmax=adhesion.fmax,
+            max_steps=interface.registry_steps,
+        )
+        for i in best
+    ]
+    ranked = sorted(
+        ((r.energy - apart[trials[i].parent]) / parents[trials[i].parent].area, n)
+        for n, (i, r) in enumerate(zip(best, short, strict=True))
+        if r.failure is None
+    )
+    if not ranked:
+        raise CandidateFailed("no registry of the pristine interface survived a short relaxation")
+    chosen, shortly = trials[best[ranked[0][1]]], short[ranked[0][1]]
+    logger.info("parent interface: registry %s, gap %.1f A", chosen.registry, chosen.gap)
+    parent = yield from relax_parent(
+        parents[chosen.parent],
+        chosen.registry,
+        chosen.gap,
+        adhesion,
+        recipe={**recipe, "termination": chosen.parent, "parents": [shortly.key]},
+        start=shortly.atoms,
+    )
+    parent.scan = scan
+    return parent
+
+
+def relax_parent(
+    geometry: Parent,
+    registry: tuple[float, float],
+    gap: float,
+    settings: AdhesionSettings,
+    *,
+    recipe: dict[str, Any],
+    start: Atoms | None = None,
+) -> Generator[list[Task], list[Result], ParentInterface]:
+    """Relax the pristine interface at a given registry and gap, from `start` (same atoms) where there is one."""
+    cut = shift(geometry.atoms, *registry, gap)
+    (full,) = yield [
+        RelaxTask(
+            recipe={**recipe, "step": "parent/relax", "registry": list(registry), "gap": gap},
+            atoms=cut if start is None else start,
+            fmax=settings.fmax,
+            max_steps=settings.max_steps,
+        )
+    ]
+    require(full, "the pristine interface")
+    cut.set_array("parent_index", np.arange(1, len(cut) + 1))
+    return ParentInterface(cut=cut, relaxed=full.atoms, geometry=geometry, result=full, registry=registry, gap=gap)
+
+
+def _separated_energies(
+    parents: list[Parent], recipe: dict[str, Any]
+) -> Generator[list[Task], list[Result], list[float]]:
+    """Energy (eV) of the two rigid slabs of every termination, so that terminations can be compared."""
+    tasks: list[Task] = []
+    for i, parent in enumerate(parents):
+        for side, slab in zip(("substrate", "coating"), split(parent.atoms), strict=True):
+            tasks.append(
+                RelaxTask(
+                    recipe={**recipe, "step": "parent/slab", "termination": i, "side": side}, atoms=slab, max_steps=0
+                )
+            )
+    results = yield tasks
+    for result in results:
+        require(result, "a slab of the pristine interface")
+    return [results[2 * i].energy + results[2 * i + 1].energy for i in range(len(parents))]
+
+
+def _where(trial: _Trial) -> dict[str, Any]:
+    return {"termination": trial.parent, "registry": list(trial.registry), "gap": trial.gap}
+
+
+def _single_point(trial: _Trial, recipe: dict[str, Any]) -> RelaxTask:
+    return RelaxTask(recipe={**recipe, **_where(trial)}, atoms=trial.atoms, max_steps=0)
+
+
+def _distinct_registries(trials: list[_Trial], order: list[int]) -> list[int]:
+    """The best gap of every registry, best first: two gaps of one registry relax to the same place."""
+    seen: set[tuple[int, tuple[float, float]]] = set()
+    kept = []
+    for i in order:
+        place = (trials[i].parent, trials[i].registry)
+        if place not in seen:
+            seen.add(place)
+            kept.append(i)
+    return kept

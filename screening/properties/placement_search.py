@@ -1,0 +1,98 @@
+"""Placement search: draw dopant arrangements, rank them by a short relaxation; and back-substitution."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from screening.chemistry.candidate import Candidate
+from screening.config import AdhesionSettings
+from screening.engine.tasks import RelaxTask, Result, Task
+from screening.errors import CandidateFailed
+from screening.properties.adhesion_types import AdhesionOutcome, Trial
+from screening.properties.parent import ParentInterface
+from screening.structures.cathode import delithiate
+from screening.structures.interface import split
+from screening.structures.placements import Placement, place
+
+
+def carry_over(placed: Atoms, parent: ParentInterface) -> Atoms:
+    """Move a placement drawn on the cut parent onto the relaxed parent.
+
+    Atoms of the parent take its displacement; inserted atoms (`parent_index` 0) the mean displacement of their six
+    nearest neighbours.
+    """
+    start = placed.copy()
+    index = start.arrays["parent_index"]
+    displacement = parent.relaxed.positions - parent.cut.positions
+    known = np.flatnonzero(index > 0)
+    moved = displacement[index[known] - 1]
+    positions = start.positions.copy()
+    positions[known] += moved
+    for i in np.flatnonzero(index == 0):
+        distances = placed.get_distances(int(i), known, mic=True)
+        positions[i] += moved[np.argsort(distances)[:6]].mean(axis=0)
+    start.set_positions(positions, apply_constraint=False)
+    return start
+
+
+def back_substitute(outcome: AdhesionOutcome, parent: ParentInterface) -> Atoms:
+    """The winning doped interface with host cations back on every site: a start for the pristine one."""
+    relaxed = outcome.discharged.interface.atoms
+    index = relaxed.arrays["parent_index"]
+    known = np.flatnonzero(index > 0)
+    pristine = parent.relaxed.copy()
+    pristine.set_array("parent_index", parent.cut.arrays["parent_index"])
+    positions = pristine.positions.copy()
+    positions[index[known] - 1] = relaxed.positions[known]
+    pristine.set_positions(positions, apply_constraint=False)
+    return pristine
+
+
+def draw_placements(
+    candidate: Candidate, parent: ParentInterface, settings: AdhesionSettings, *, seed: int
+) -> list[Placement]:
+    placements = place(
+        parent.cut, candidate, where="contact", k=settings.contact_placements, n_draws=settings.n_draws, seed=seed
+    )
+    if settings.inner_placements and parent.geometry.coating_planes > 2:
+        placements += place(
+            parent.cut, candidate, where="inner", k=settings.inner_placements, n_draws=settings.n_draws, seed=seed
+        )
+    if not placements:
+        raise CandidateFailed("no allowed placement of the dopants in the coating slab")
+    return placements
+
+
+def discharged(interface: Atoms, seed: int) -> Atoms:
+    """The interface at y = 1, where placements are searched whatever the campaign's states of charge are."""
+    return delithiate(interface, 1.0, order=0, seed=seed)
+
+
+def short_trials(
+    placements: list[Placement], starts: list[Atoms], recipe: dict[str, Any], settings: AdhesionSettings
+) -> Generator[list[Task], list[Result], list[Trial]]:
+    tasks: list[Task] = []
+    for placement, start in zip(placements, starts, strict=True):
+        where = {"placement": placement.label, "where": placement.where}
+        for side, atoms in (("interface", start), ("coating", split(start)[1])):
+            tasks.append(
+                RelaxTask(
+                    recipe={**recipe, "step": f"adhesion/search-{side}", **where},
+                    atoms=atoms,
+                    fmax=settings.fmax,
+                    max_steps=settings.prerelax_steps,
+                )
+            )
+    results = yield tasks
+    trials = [
+        Trial(label=p.label, where=p.where, cut=p.atoms, start=s, interface=results[2 * i], coating=results[2 * i + 1])
+        for i, (p, s) in enumerate(zip(placements, starts, strict=True))
+    ]
+    usable = [t for t in trials if t.interface.failure is None]
+    if not usable:
+        raise CandidateFailed(f"no placement survived the short relaxation ({trials[0].interface.failure})")
+    return usable

@@ -1,0 +1,91 @@
+"""Bad input is one sentence on stderr, exit code 2, and nothing on disk."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def screen(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
+    code = "import sys; sys.argv[0] = 'screen'; from screening.cli.app import main; main()"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=cwd, capture_output=True, text=True, env=environment, check=False
+    )
+
+
+CASES = {
+    "unknown element": (["--dopants", "Mq"], "Mq"),
+    "anion": (["--dopants", "F"], "F"),
+    "negative x": (["--dopants", "Mg", "--x", "-0.1"], "negative"),
+    "x above one": (["--dopants", "Mg", "--x", "1.5"], "above 1"),
+    "x no number": (["--dopants", "Mg", "--x", "lots"], "not a number"),
+    "backwards": (["--dopants", "Mg", "--x", "0.25-0"], "backwards"),
+    "y outside": (["--dopants", "Mg", "--soc", "1,1.2"], "1.2"),
+    "y no number": (["--dopants", "Mg", "--soc", "full"], "full"),
+    "preset": (["--dopants", "Mg", "--preset", "quik"], "quick"),
+    "potential": (["--dopants", "Mg", "--potential", "chgnt"], "chgnet"),
+    "cathode": (["--dopants", "Mg", "--cathode", "NCM812"], "NCM811"),
+    "host": (["--dopants", "Mg", "--host", "LiNbO4"], "LiNbO3"),
+    "site": (["--dopants", "Mg", "--site", "K"], "site"),
+    "config missing": (["--dopants", "Mg", "--config", "none.yaml"], "none.yaml"),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(CASES))
+def test_one_sentence_exit_two_nothing_written(case: str, tmp_path: Path) -> None:
+    arguments, fragment = CASES[case]
+    done = screen([*arguments, "--dry-run"], tmp_path)
+    assert done.returncode == 2, done.stderr
+    message = done.stderr.strip()
+    assert fragment in message
+    assert len(message.splitlines()) == 1
+    assert "Traceback" not in message
+    assert not list(tmp_path.iterdir())
+
+
+def test_unknown_config_key_names_the_nearest(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("cathod: NCM811\n")
+    done = screen(["--dopants", "Mg", "--config", "c.yaml"], tmp_path)
+    assert done.returncode == 2
+    assert "'cathode'" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_folder_of_something_else_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("precious")
+    done = screen(["--dopants", "Mg", "--out", "mine"], tmp_path)
+    assert done.returncode == 2
+    assert "--out" in done.stderr
+    assert (tmp_path / "mine" / "thesis.tex").read_text() == "precious"
+
+
+def test_folder_of_another_campaign_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "summary.yaml").write_text("fingerprint: 0123\ndopants: Ta\n")
+    done = screen(["--dopants", "Mg", "--out", "run"], tmp_path)
+    assert done.returncode == 2
+    assert "different campaign" in done.stderr
+    assert (folder / "summary.yaml").read_text() == "fingerprint: 0123\ndopants: Ta\n"
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_cuda_without_cuda(tmp_path: Path) -> None:
+    done = screen(["--dopants", "Mg", "--device", "cuda"], tmp_path)
+    assert done.returncode == 2
+    assert "cpu" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_first_dash_means_run_and_help_is_shown(tmp_path: Path) -> None:
+    done = screen(["--help"], tmp_path)
+    assert done.returncode == 0
+    assert "rank" in done.stdout
+    done = screen(["--dopants", "Mg", "--help"], tmp_path)
+    assert done.returncode == 0
+    assert "--x" in done.stdout

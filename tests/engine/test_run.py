@@ -1,0 +1,58 @@
+"""Mixed lists of tasks, and checkpoints that outlive the computation until the result is stored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ase.build import bulk
+from conftest import CalculatorPotential
+
+from screening.engine.batch import chunks
+from screening.engine.run import discard_checkpoint, run_tasks
+from screening.engine.tasks import NebTask, RelaxTask, Task
+
+
+@pytest.fixture
+def tasks() -> list[Task]:
+    perfect = bulk("Cu", cubic=True).repeat(2)
+    first, last = perfect.copy(), perfect.copy()
+    last.positions[1] = perfect.positions[0]
+    del first[0], last[0]
+    rattled = perfect.copy()
+    rattled.rattle(0.05, seed=0)
+    energies = {"initial_energy": 0.4, "final_energy": 0.4}
+    return [
+        RelaxTask(recipe={}, atoms=rattled, fmax=0.05),
+        NebTask(recipe={}, initial=first, final=last, n_images=1, fmax=0.5, max_steps=3, **energies),
+        RelaxTask(recipe={}, atoms=rattled, cell="full", max_steps=1),
+    ]
+
+
+def test_results_keep_the_order_of_the_tasks(emt: CalculatorPotential, tasks: list[Task]) -> None:
+    results = run_tasks(tasks, ["a", "b", "c"], emt, None)
+    assert [result.key for result in results] == ["a", "b", "c"]
+    assert [len(result.images) for result in results] == [0, 3, 0]
+    assert results[2].n_steps == 1
+
+
+def test_checkpoints_stay_until_they_are_discarded(emt: CalculatorPotential, tasks: list[Task], tmp_path: Path) -> None:
+    first = run_tasks(tasks, ["a", "b", "c"], emt, tmp_path)
+    before = emt.n_calls
+    again = run_tasks(tasks, ["a", "b", "c"], emt, tmp_path)
+    assert emt.n_calls == before
+    assert [result.energy for result in again] == [result.energy for result in first]
+    for key in "abc":
+        discard_checkpoint(tmp_path, key)
+    assert list(tmp_path.iterdir()) == []
+    discard_checkpoint(tmp_path, "never-run")
+
+
+def test_batches_respect_the_atom_limit(emt: CalculatorPotential, tasks: list[Task]) -> None:
+    run_tasks([tasks[0], tasks[0]], ["a", "b"], emt, None, max_atoms=40)
+    assert {size for size, _ in emt.batches} == {1}
+
+
+def test_chunks_hold_at_most_the_limit_or_one_system() -> None:
+    assert chunks([4, 4, 4, 50, 1, 2], 10) == [[0, 1], [2], [3], [4, 5]]
+    assert chunks([], 10) == []

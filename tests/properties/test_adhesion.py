@@ -1,0 +1,180 @@
+"""Adhesion: signs and zero, the two maps between parent and placement, pooled references and intervals."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from screening.chemistry.candidate import Candidate
+from screening.chemistry.grid import enumerate_candidates
+from screening.config import AdhesionSettings, load_settings
+from screening.engine.records import Fidelity, Record
+from screening.engine.tasks import Result
+from screening.potentials.registry import load_potential
+from screening.properties.adhesion_records import BulkEnergies, adhesion_records, pooled_substrates
+from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Trial
+from screening.properties.parent import EV_PER_A2, ParentInterface
+from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements
+from screening.structures.cathode import delithiate
+from screening.structures.crystals import load_crystal
+from screening.structures.interface import Parent, find_parents, pull_apart, shift, split
+
+SETTINGS = AdhesionSettings(soc=[1.0, 1 / 3], contact_placements=2, vacancy_orders=2, n_draws=4, n_bootstrap=200)
+FIDELITY = Fidelity("test", "0" * 64)
+
+
+@pytest.fixture(scope="module")
+def geometry() -> Parent:
+    interface = load_settings("quick", None, {}).interface
+    return find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", interface, 0)[0]
+
+
+@pytest.fixture(scope="module")
+def parent(geometry: Parent) -> ParentInterface:
+    """A parent whose relaxation is a known displacement."""
+    cut = geometry.atoms.copy()
+    cut.set_array("parent_index", np.arange(1, len(cut) + 1))
+    relaxed = cut.copy()
+    step = np.random.default_rng(3).normal(scale=0.05, size=(len(cut), 3))
+    relaxed.set_positions(cut.positions + step, apply_constraint=False)
+    return ParentInterface(
+        cut=cut, relaxed=relaxed, geometry=geometry, result=result("parent", relaxed, 0.0), registry=(0, 0), gap=2.0
+    )
+
+
+def result(key: str, atoms: Atoms, energy: float, *, converged: bool = True, failure: str | None = None) -> Result:
+    return Result(
+        key=key, atoms=atoms, energy=energy, fmax=0.01, converged=converged, n_steps=1, n_force_calls=2, wall_s=0.1,
+        failure=failure,
+    )  # fmt: skip
+
+
+def candidate(name: str) -> Candidate:
+    grid = enumerate_candidates("Mg,Zr,Ta", "0-0.25")
+    return next(c for c in grid.candidates if c.name == name)
+
+
+def test_slabs_pulled_15_a_apart_do_not_feel_each_other(geometry: Parent) -> None:
+    apart = pull_apart(geometry.atoms, 15.0)
+    substrate, coating = split(apart)
+    potential = load_potential("chgnet", "cpu", self_check=False)
+    whole, left, right = (e.energy for e in potential.evaluate([apart, substrate, coating]))
+    assert whole - left - right == pytest.approx(0.0, abs=1e-3)
+    # rigid slabs at the registry and gap that the scan of the quick preset finds
+    (bound,) = potential.evaluate([shift(geometry.atoms, 1 / 3, 2 / 3, 2.0)])
+    assert bound.energy - left - right < -1.0, "negative = bound"
+
+
+@pytest.mark.parametrize("name", ["Mg_Li-vLi-2of12", "Zr_Nb-iLi-1of12", "Ta_Nb-iso-1of12"])
+def test_a_placement_moves_onto_the_relaxed_parent(name: str, parent: ParentInterface) -> None:
+    (placement, *_) = draw_placements(candidate(name), parent, SETTINGS, seed=0)
+    start = carry_over(placement.atoms, parent)
+    index = start.arrays["parent_index"]
+    known = index > 0
+    np.testing.assert_allclose(start.positions[known], parent.relaxed.positions[index[known] - 1], atol=1e-9)
+    assert np.all(start.arrays["region"][~known] == 1)
+    moved = np.linalg.norm(start.positions - placement.atoms.positions, axis=1)
+    assert moved[~known].max(initial=0.0) < 0.2, "an inserted atom follows the mean of its neighbours"
+    assert start.arrays["oxidation_state"].sum() == 0
+
+
+@pytest.mark.parametrize("name", ["Mg_Li-vLi-2of12", "Zr_Nb-iLi-1of12"])
+def test_back_substitution_gives_the_pristine_composition_on_the_doped_positions(
+    name: str, parent: ParentInterface
+) -> None:
+    (placement, *_) = draw_placements(candidate(name), parent, SETTINGS, seed=0)
+    start = discharged(carry_over(placement.atoms, parent), seed=0)
+    relaxed = start.copy()
+    relaxed.set_positions(start.positions + 0.1, apply_constraint=False)
+    outcome = AdhesionOutcome(
+        candidate=candidate(name), realised=candidate(name), trials=[], winner=0,
+        states=[ChargeState(y=1.0, order=0, start=start, interface=result("i", relaxed, -1.0))],
+        coatings={}, equilibrium={},
+    )  # fmt: skip
+    pristine = back_substitute(outcome, parent)
+    assert pristine.get_chemical_formula() == parent.cut.get_chemical_formula()
+    index = relaxed.arrays["parent_index"]
+    kept = index[index > 0] - 1
+    np.testing.assert_allclose(pristine.positions[kept], relaxed.positions[index > 0])
+    filled = np.setdiff1d(np.arange(len(pristine)), kept)
+    np.testing.assert_allclose(pristine.positions[filled], parent.relaxed.positions[filled])
+
+
+def outcome(
+    parent: ParentInterface, interfaces: dict[float, list[float]], substrate: float, tag: str
+) -> AdhesionOutcome:
+    """A pristine outcome with given interface energies per y and order; coating slabs at -40 and -41 eV."""
+    (placement, *_) = draw_placements(candidate("LiNbO3"), parent, SETTINGS, seed=0)
+    start = discharged(carry_over(placement.atoms, parent), seed=0)
+    trial = Trial(
+        label="a", where="contact", cut=placement.atoms, start=start,
+        interface=result("short", start, -100.0), coating=result("c-short", split(start)[1], -40.5),
+    )  # fmt: skip
+    states = []
+    for y, energies in interfaces.items():
+        for order, energy in enumerate(energies):
+            atoms = delithiate(start, y, order=order, seed=0)
+            slab = result(f"{tag}-sub-{y:.2f}-{order}", split(atoms)[0], substrate)
+            relaxed = result(f"i-{y:.2f}-{order}", atoms, energy)
+            states.append(ChargeState(y=y, order=order, start=atoms, interface=relaxed, substrates={"cut": slab}))
+    coatings = {"cut": result("c1", split(start)[1], -40.0), "half": result("c2", split(start)[1], -41.0)}
+    return AdhesionOutcome(
+        candidate=candidate("LiNbO3"), realised=candidate("LiNbO3"), trials=[trial], winner=0, states=states,
+        coatings=coatings, equilibrium={"other": result("c3", split(start)[1], -41.5)},
+    )  # fmt: skip
+
+
+def records_of(found: AdhesionOutcome, pool: dict[tuple[float, int], Result], parent: ParentInterface) -> list[Record]:
+    bulk = BulkEnergies(host_fu=-40.0, per_dopant=None, cathode_fu=None)
+    return adhesion_records(found, pool, parent, SETTINGS, bulk=bulk, fidelity=FIDELITY, x_requested=0.0, seed=0)
+
+
+def value(records: list[Record], prop: str, y: float) -> Record:
+    return next(r for r in records if r.property == prop and r.details["y"] == pytest.approx(y))
+
+
+def test_records_follow_the_definition_with_the_lowest_references(parent: ParentInterface) -> None:
+    first = outcome(parent, {1.0: [-100.0], 1 / 3: [-95.0, -97.0]}, -50.0, "first")
+    second = outcome(parent, {1.0: [-100.0], 1 / 3: [-95.0, -97.0]}, -51.0, "second")
+    pool = pooled_substrates([first, second])
+    records = records_of(first, pool, parent)
+    # E(interface) - lowest substrate (-51, of the other candidate) - lowest coating (-41)
+    assert value(records, "adhesion_energy", 1.0).value == pytest.approx(-100 + 51 + 41)
+    assert value(records, "adhesion_energy", 1 / 3).value == pytest.approx((-95 - 97) / 2 + 51 + 41)
+    work = value(records, "work_of_adhesion", 1.0)
+    assert work.value == pytest.approx(8.0 / parent.area * EV_PER_A2)
+    # against the lowest arrangement of the coating slab (-41.5) the bond is weaker by half an eV
+    assert value(records, "work_of_adhesion_eq", 1.0).value == pytest.approx(7.5 / parent.area * EV_PER_A2)
+    assert work.converged
+    assert "thin_slab" in work.flags
+
+
+def test_intervals_hold_the_value_and_the_spread_of_the_vacancy_orders(parent: ParentInterface) -> None:
+    found = outcome(parent, {1.0: [-100.0], 1 / 3: [-95.0, -97.0]}, -50.0, "only")
+    records = records_of(found, pooled_substrates([found]), parent)
+    single, spread = (value(records, "adhesion_energy", y) for y in (1.0, 1 / 3))
+    assert single.interval == pytest.approx((single.value, single.value)), "one placement, one order: no spread"
+    assert spread.interval is not None
+    assert spread.value is not None
+    assert spread.interval == pytest.approx((spread.value - 1, spread.value + 1))
+    work = value(records, "work_of_adhesion", 1 / 3)
+    assert work.interval is not None
+    assert work.interval[0] < work.interval[1]
+
+
+def test_an_unconverged_part_makes_the_record_unconverged(parent: ParentInterface) -> None:
+    found = outcome(parent, {1.0: [-100.0], 1 / 3: [-95.0, -97.0]}, -50.0, "only")
+    found.states[0].interface = replace(found.states[0].interface, converged=False)
+    records = records_of(found, pooled_substrates([found]), parent)
+    assert not value(records, "work_of_adhesion", 1.0).converged
+    assert value(records, "work_of_adhesion", 1 / 3).converged
+
+
+def test_a_failed_state_is_a_record_with_its_reason(parent: ParentInterface) -> None:
+    found = outcome(parent, {1.0: [-100.0], 1 / 3: [-95.0]}, -50.0, "only")
+    found.states[1].interface = replace(found.states[1].interface, failure="the cell exploded")
+    record = value(records_of(found, pooled_substrates([found]), parent), "work_of_adhesion", 1 / 3)
+    assert record.value is None
+    assert record.failure == "the cell exploded"
+    assert not record.converged
