@@ -58,7 +58,7 @@ class AdhesionSettings(_Section):
     prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
     rattle: float = Field(0.05, ge=0, description="A, of the additional independent starts")
-    slab_starts: list[Literal["cut", "half", "rattled"]] = ["cut", "half", "rattled"]
+    slab_starts: list[Literal["cut", "search", "half", "rattled"]] = ["cut", "search", "half", "rattled"]
     fmax: float = Field(0.05, gt=0)
     max_steps: int = Field(400, ge=1)
     n_bootstrap: int = Field(1000, ge=10)

@@ -75,6 +75,7 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
     placements = adhesion.contact_placements + (adhesion.inner_placements if parent.coating_planes > 2 else 0)
     halves = (1 + charged) * ("half" in adhesion.slab_starts)
     others = len([s for s in adhesion.slab_starts if s != "half"])
+    shared = len([s for s in adhesion.slab_starts if s in ("cut", "rattled")])
     bands = migration.min_hops if migration.hops == "representative" else migration.max_hops
     cell = round(migration.n_fu * per_fu)
     registry = settings.interface.registry_grid[0] * settings.interface.registry_grid[1] * len(settings.interface.gaps)
@@ -86,7 +87,7 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
         ("placement search", n * placements, atoms + coating, adhesion.prerelax_steps),
         ("interfaces", n * (adhesion.n_full + charged), atoms, calls["interface"]),
         ("coating slabs", n * (others + halves), coating, calls["slab"]),
-        ("substrate slabs", others * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
+        ("substrate slabs", shared * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
         ("hop end points", n * (bands + 1), cell, calls["endpoint"]),
         ("NEB bands", n * bands, cell, calls["band_steps"] * migration.n_images),
         ("delithiation", 2 * n, doped, calls["delithiation"]),

@@ -17,11 +17,11 @@ from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Tr
 from screening.properties.parent import ParentInterface
 from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements, short_trials
 from screening.properties.slab_references import (
-    file_result,
+    early_starts,
+    file_results,
     full_relaxation,
-    reference_tasks,
+    half_starts,
     relax_equilibrium,
-    relax_halves,
 )
 from screening.structures.cathode import delithiate
 from screening.structures.interface import split
@@ -152,15 +152,20 @@ def _follow(
         full_relaxation({**tagged, "step": "adhesion/relax", "y": y, "order": o}, atoms, settings)
         for (y, o), atoms in zip(charged, delithiated, strict=True)
     ]
-    references = reference_tasks(trial, relaxed, charged, parent, tagged, settings, seed=seed)
-    results = yield [*tasks, *(task for _, task in references)]
+    early = early_starts(trial, charged, parent, tagged, settings, seed=seed)
+    early += half_starts(states[0], tagged, settings)
+    results = yield [*tasks, *(start.task for start in early)]
     for (y, o), atoms, result in zip(charged, delithiated, results, strict=False):
         states.append(ChargeState(y=y, order=o, start=atoms, interface=result))
     coatings: dict[str, Result] = {}
-    for (name, _), result in zip(references, results[len(tasks) :], strict=True):
-        file_result(name, result, states, coatings)
-    yield from relax_halves(states[1:], coatings, tagged, settings)
+    file_results(early, results[len(tasks) :], states, coatings)
+    late = [start for state in states[1:] for start in half_starts(state, tagged, settings)]
+    if late:
+        file_results(late, (yield [start.task for start in late]), states, coatings)
     equilibrium = yield from relax_equilibrium(trials, winner, recipe, settings)
+    if candidate.defects.is_empty:
+        # without defects every arrangement is the interface's own
+        coatings |= equilibrium
     return AdhesionOutcome(
         candidate=candidate,
         realised=rescale(candidate, parent.geometry.coating_fu),

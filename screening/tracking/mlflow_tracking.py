@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import uuid
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ _MAX_PARAMS, _MAX_VALUE = 100, 6000
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "DO_NOT_TRACK": "true",
+    "MLFLOW_LOGGING_LEVEL": "ERROR",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
     # a server that does not answer must cost seconds, not the minutes of MLflow's defaults
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
@@ -121,7 +123,10 @@ def _never_fatal(folder: Path) -> Iterator[list[bool]]:
     try:
         for log in noisy.values():
             log.setLevel(logging.ERROR)
-        yield outcome
+        with warnings.catch_warnings():
+            # hints about schemas and sources of data sets, which are for authors of training code
+            warnings.simplefilter("ignore")
+            yield outcome
     except Exception as error:  # every MLflow, SQL, network or disk problem means the same here
         uri = tracking_uri()
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]

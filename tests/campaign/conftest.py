@@ -31,6 +31,7 @@ def record(candidate: str, prop: str, value: float | None, y: float | None = Non
         potential="chgnet",
         checkpoint_sha256="0" * 64,
         details=details,
+        recipe_hash=f"{prop}-{y}",
         **fields,
     )
 

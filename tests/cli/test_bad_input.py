@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from screening.campaign.campaign import prepare
+
 
 def screen(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
     code = "import sys; sys.argv[0] = 'screen'; from screening.cli.app import main; main()"
@@ -72,6 +74,30 @@ def test_folder_of_another_campaign_is_refused(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "different campaign" in done.stderr
     assert (folder / "summary.yaml").read_text() == "fingerprint: 0123\ndopants: Ta\n"
+
+
+def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text("a: b: c\n")
+    done = screen(["--dopants", "Mg", "--config", "c.yaml"], tmp_path)
+    assert done.returncode == 2
+    assert "c.yaml is not a YAML file at line 1" in done.stderr
+
+
+def test_a_corrupt_store_is_named_and_left_alone(tmp_path: Path) -> None:
+    """The folder of the same campaign with a damaged store: nothing is deleted, and the message says what to do."""
+    options = {"dopants": "Mg", "x": "1/12", "preset": "quick", "config": None, "device": "cpu", "overrides": {}}
+    campaign = prepare(**options, out=tmp_path / "run", workers=1, top=5)
+    campaign.out.mkdir()
+    summary = f"fingerprint: {campaign.fingerprint}\n"
+    (campaign.out / "summary.yaml").write_text(summary)
+    garbage = b"this is no database" * 100
+    (campaign.out / "store.db").write_bytes(garbage)
+    done = screen(["--dopants", "Mg", "--x", "1/12", "--preset", "quick", "--out", "run", "--device", "cpu"], tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert "store.db" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert (campaign.out / "store.db").read_bytes() == garbage
+    assert (campaign.out / "summary.yaml").read_text() == summary
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
