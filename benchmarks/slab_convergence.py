@@ -32,7 +32,7 @@ CASES: list[dict[str, Any]] = [
     {},
     {"vacuum": 10.0},
     {"vacuum": 20.0},
-    {"min_planes": 6, "min_thickness": 8.0},
+    {"min_planes": 5, "max_atoms": 500},
 ]
 """Departures from the standard interface; `{}` is the standard parent itself."""
 
@@ -44,7 +44,9 @@ def one_case(
     interface = settings.interface.model_copy(update=case)
     geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
     recipe = {"benchmark": "slab_convergence", "interface": interface.model_dump(mode="json")}
-    parent = yield from relax_parent(geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe)
+    parent = yield from relax_parent(
+        geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe, starts=interface.parent_starts
+    )
     pristine = enumerate_candidates("Mg", "0", host=settings.host).candidates[0]
     outcome = yield from adhesion_flow(pristine, parent, settings.adhesion, seed=settings.seed)
     return parent, outcome
@@ -58,13 +60,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
     arguments.store.mkdir(parents=True, exist_ok=True)
-    # one start and y = 1 are enough: this asks about thickness and vacuum, not about placements
+    # one placement and y = 1 are enough: this asks about thickness and vacuum, not about placements
     overrides = {
         "potential": arguments.potential,
         "interface": {"registry_grid": [3, 3], "gaps": [1.6, 2.0, 2.4], "registry_relaxed": 1, "registry_steps": 0},
         "adhesion": {
-            "soc": [1.0], "contact_placements": 1, "inner_placements": 0, "slab_starts": ["cut", "half"],
-            "prerelax_steps": 0,
+            "soc": [1.0], "contact_placements": 1, "inner_placements": 0, "prerelax_steps": 0,
         },
     }  # fmt: skip
     settings = load_settings("standard", None, overrides)

@@ -44,6 +44,7 @@ class InterfaceSettings(_Section):
     gaps: list[float] = [1.6, 2.0, 2.4, 2.8]
     registry_relaxed: int = Field(2, ge=1, description="best registries that get a short relaxation")
     registry_steps: int = Field(20, ge=0)
+    parent_starts: int = Field(4, ge=1, description="full relaxations of the parent: as scanned, then rattled")
     frozen_fraction: float = Field(0.5, ge=0, lt=1, description="outer share of the substrate that is frozen")
 
 
@@ -57,7 +58,8 @@ class AdhesionSettings(_Section):
     vacancy_orders: int = Field(3, ge=1, description="Li-vacancy orders of the cathode per y, shared by all")
     prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
-    rattle: float = Field(0.05, ge=0, description="A, of the additional independent starts")
+    rattle: float = Field(0.2, ge=0, description="A, of the rattled starts of the parent and of the slabs")
+    n_rattled: int = Field(3, ge=1, description="rattled starts of every slab")
     slab_starts: list[Literal["cut", "search", "half", "rattled"]] = ["cut", "search", "half", "rattled"]
     fmax: float = Field(0.05, gt=0)
     max_steps: int = Field(400, ge=1)

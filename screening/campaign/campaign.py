@@ -41,7 +41,6 @@ class Campaign:
     out: Path
     device: str
     workers: int
-    top: int = 5
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -80,7 +79,6 @@ def prepare(
     out: Path | None,
     device: str,
     workers: int | None,
-    top: int,
     overrides: dict[str, Any],
 ) -> Campaign:
     """Check everything a user typed; nothing is written.
@@ -116,7 +114,6 @@ def prepare(
         out=folder,
         device=resolved,
         workers=1 if resolved == "cuda" else workers or _cores(),
-        top=top,
     )
     check_folder(campaign)
     return campaign

@@ -53,7 +53,8 @@ def estimate(campaign: Campaign) -> Estimate:
         When host and cathode have no match within the caps.
     """
     data = yaml.safe_load(asset("configs", "potentials.yaml").read_text())
-    steps = _steps(campaign, data["calls"])
+    calls = data["calls"].get(campaign.settings.preset, data["calls"]["standard"])
+    steps = _steps(campaign, calls)
     known = data["seconds_per_atom_cpu"]
     name = campaign.settings.potential
     basis = f"{name} measured on one CPU core" if name in known else f"{name} not measured; cost taken from {FALLBACK}"
@@ -74,8 +75,8 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
     charged = sum(y < 1 for y in adhesion.soc) * adhesion.vacancy_orders
     placements = adhesion.contact_placements + (adhesion.inner_placements if parent.coating_planes > 2 else 0)
     halves = (1 + charged) * ("half" in adhesion.slab_starts)
-    others = len([s for s in adhesion.slab_starts if s != "half"])
-    shared = len([s for s in adhesion.slab_starts if s in ("cut", "rattled")])
+    shared = ("cut" in adhesion.slab_starts) + adhesion.n_rattled * ("rattled" in adhesion.slab_starts)
+    others = shared + ("search" in adhesion.slab_starts)
     bands = migration.min_hops if migration.hops == "representative" else migration.max_hops
     cell = round(migration.n_fu * per_fu)
     registry = settings.interface.registry_grid[0] * settings.interface.registry_grid[1] * len(settings.interface.gaps)
@@ -83,13 +84,13 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
     rows = [
         ("doped bulk", n * settings.bulk.n_relaxed, doped, calls["bulk"]),
         ("registry scan", registry, atoms, 1),
-        ("parent interface", 1, atoms, calls["parent"]),
+        ("parent interface", settings.interface.parent_starts, atoms, calls["parent"]),
         ("placement search", n * placements, atoms + coating, adhesion.prerelax_steps),
         ("interfaces", n * (adhesion.n_full + charged), atoms, calls["interface"]),
         ("coating slabs", n * (others + halves), coating, calls["slab"]),
         ("substrate slabs", shared * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
         ("hop end points", n * (bands + 1), cell, calls["endpoint"]),
-        ("NEB bands", n * bands, cell, calls["band_steps"] * migration.n_images),
-        ("delithiation", 2 * n, doped, calls["delithiation"]),
+        ("NEB bands", n * bands, cell, calls["band_evaluations"] * migration.n_images),
+        ("delithiation", settings.stability.delithiation_sites * n, doped, calls["delithiation"]),
     ]
     return [Step(name=name, tasks=tasks, atoms=size, calls=steps) for name, tasks, size, steps in rows]

@@ -24,9 +24,9 @@ from screening.engine.coordinates import frozen_mask
 from screening.engine.endpoints import check_compatible, check_end_points
 from screening.engine.idpp import interpolate, unwrapped_displacement
 from screening.engine.optimizers import Descent, Solve
-from screening.engine.relax import CHECKPOINT_EVERY, failed
+from screening.engine.relax import CHECKPOINT_EVERY
 from screening.engine.springs import model_solver
-from screening.engine.tasks import NebTask, Result
+from screening.engine.tasks import NebTask, Result, failed_result
 from screening.potentials.base import Potential
 
 logger = logging.getLogger(__name__)
@@ -251,7 +251,7 @@ def neb_batch(
         try:
             bands[index] = Band.start(task, key, checkpoint)
         except ValueError as error:
-            results[index] = failed(key, task.initial, str(error))
+            results[index] = failed_result(key, task.initial, str(error))
     active = [band for band in bands.values() if not band.done]
     while active:
         images = [image for band in active for image in band.images]

@@ -6,7 +6,7 @@ import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from screening.engine.tasks import RelaxTask, Result, Task
+from screening.engine.tasks import Result, Task, start_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class CostModel:
 
 def n_atoms(task: Task) -> int:
     """Atoms in one structure of the task."""
-    return len(task.atoms) if isinstance(task, RelaxTask) else len(task.initial)
+    return len(start_of(task))
 
 
 def _kind(task: Task) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from screening.engine.checkpoints import Checkpoint, checkpoint_path
 from screening.engine.progress import CostModel, Progress
 from screening.engine.store import RecordStore
-from screening.engine.tasks import Flow, RelaxTask, Result, Task, recipe_key
+from screening.engine.tasks import Flow, Result, Task, failed_result, recipe_key, start_of
 from screening.engine.workers import Crash, Execute, InlineExecutor, Shard, process_pool, run_shard, terminate
 from screening.errors import CandidateFailed, UserError
 from screening.potentials.batching import pick_device
@@ -303,7 +303,7 @@ class _Queue:
         if isinstance(result, Crash):
             # Not stored: a bug, or a full disk, must not count as computed in the next run.
             logger.error("%s failed: %s\n%s", job.task.recipe.get("step", key), result.reason, result.traceback)
-            result = self.crashed[key] = _failed(job.task, key, result.reason)
+            result = self.crashed[key] = failed_result(key, start_of(job.task), result.reason)
         else:
             self.cost.add(job.task, result)
             if self.checkpoint_dir is not None:
@@ -352,18 +352,3 @@ class _Queue:
                 seconds_left=self.cost.seconds_left(waiting, self.workers),
             )
         )
-
-
-def _failed(task: Task, key: str, reason: str) -> Result:
-    """A result that says why there is none."""
-    return Result(
-        key=key,
-        atoms=(task.atoms if isinstance(task, RelaxTask) else task.initial).copy(),
-        energy=float("nan"),
-        fmax=float("nan"),
-        converged=False,
-        n_steps=0,
-        n_force_calls=0,
-        wall_s=0.0,
-        failure=reason,
-    )

@@ -17,7 +17,7 @@ from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import Coordinates
 from screening.engine.optimizers import Descent, Solve
 from screening.engine.springs import model_solver
-from screening.engine.tasks import RelaxTask, Result
+from screening.engine.tasks import RelaxTask, Result, failed_result
 from screening.potentials.base import Evaluation, Potential
 
 logger = logging.getLogger(__name__)
@@ -204,7 +204,7 @@ def relax_batch(
         try:
             systems[index] = Relaxation.start(task, key, checkpoint)
         except ValueError as error:
-            results[index] = failed(key, task.atoms, str(error))
+            results[index] = failed_result(key, task.atoms, str(error))
     active = [system for system in systems.values() if not system.done]
     while active:
         for full_cell in (False, True):
@@ -219,18 +219,3 @@ def relax_batch(
         active = [system for system in active if not system.done]
     results |= {index: system.result() for index, system in systems.items()}
     return [results[index] for index in range(len(tasks))]
-
-
-def failed(key: str, atoms: Atoms, reason: str) -> Result:
-    """Result of a task that could not begin."""
-    return Result(
-        key=key,
-        atoms=atoms.copy(),
-        energy=float("nan"),
-        fmax=float("inf"),
-        converged=False,
-        n_steps=0,
-        n_force_calls=0,
-        wall_s=0.0,
-        failure=reason,
-    )

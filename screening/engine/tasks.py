@@ -127,6 +127,26 @@ def recipe_key(task: Task, checkpoint_sha256: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
+def start_of(task: Task) -> Atoms:
+    """Start geometry of a relaxation, first end point of a band."""
+    return task.atoms if isinstance(task, RelaxTask) else task.initial
+
+
+def failed_result(key: str, atoms: Atoms, reason: str) -> Result:
+    """The result of a task that gave none: NaN energy and the reason in words."""
+    return Result(
+        key=key,
+        atoms=atoms.copy(),
+        energy=float("nan"),
+        fmax=float("nan"),
+        converged=False,
+        n_steps=0,
+        n_force_calls=0,
+        wall_s=0.0,
+        failure=reason,
+    )
+
+
 def require(result: Result, what: str) -> Result:
     """Return `result`, or raise CandidateFailed with its reason."""
     if result.failure is not None:

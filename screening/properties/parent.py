@@ -15,6 +15,7 @@ from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
 from screening.properties.bulk import Crystal
 from screening.structures.interface import Parent, find_parents, shift, split
+from screening.structures.placements import rattled
 
 logger = logging.getLogger(__name__)
 
@@ -125,6 +126,7 @@ def parent_flow(
         chosen.gap,
         adhesion,
         recipe={**recipe, "termination": chosen.parent, "parents": [shortly.key]},
+        starts=interface.parent_starts,
         start=shortly.atoms,
     )
     parent.scan = scan
@@ -138,19 +140,32 @@ def relax_parent(
     settings: AdhesionSettings,
     *,
     recipe: dict[str, Any],
+    starts: int,
     start: Atoms | None = None,
 ) -> Generator[list[Task], list[Result], ParentInterface]:
-    """Relax the pristine interface at a given registry and gap, from `start` (same atoms) where there is one."""
+    """Relax the pristine interface at a given registry and gap from several starts; the lowest is the parent.
+
+    The first start is `start` (same atoms as the geometry's, at that registry) or the interface as built; the coating
+    of the others is rattled. All candidates inherit the parent's coating, so a surface reconstruction that only some of
+    them found by chance would be mistaken for an effect of the dopant.
+    """
     cut = shift(geometry.atoms, *registry, gap)
-    (full,) = yield [
+    first = cut if start is None else start
+    where = {"step": "parent/relax", "registry": list(registry), "gap": gap}
+    results = yield [
         RelaxTask(
-            recipe={**recipe, "step": "parent/relax", "registry": list(registry), "gap": gap},
-            atoms=cut if start is None else start,
+            recipe={**recipe, **where, "start": n, "rattle": settings.rattle if n else 0.0},
+            atoms=rattled(first, settings.rattle if n else 0.0, np.random.default_rng(n), region=1),
             fmax=settings.fmax,
             max_steps=settings.max_steps,
         )
+        for n in range(starts)
     ]
-    require(full, "the pristine interface")
+    usable = [r for r in results if r.failure is None]
+    if not usable:
+        raise CandidateFailed(f"the pristine interface cannot be relaxed ({results[0].failure})")
+    full = min(usable, key=lambda r: (not r.converged, r.energy))
+    logger.info("parent energies of %d starts: %s eV", starts, [round(r.energy, 2) for r in results])
     cut.set_array("parent_index", np.arange(1, len(cut) + 1))
     return ParentInterface(cut=cut, relaxed=full.atoms, geometry=geometry, result=full, registry=registry, gap=gap)
 

@@ -15,6 +15,7 @@ from screening.properties.adhesion_types import ChargeState, Trial
 from screening.properties.parent import ParentInterface
 from screening.structures.cathode import delithiate
 from screening.structures.interface import split
+from screening.structures.placements import rattled
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,21 +49,35 @@ def early_starts(
     are the same for every candidate, so their recipes name none and they are computed once.
     """
     starts: list[SlabStart] = []
-    for kind in settings.slab_starts:
-        amplitude = settings.rattle if kind == "rattled" else 0.0
-        if kind == "half":
-            continue
-        if kind == "search":
-            if trial.coating.failure is None:
-                starts.append(_coating(kind, trial.coating.atoms, {**recipe, "parents": [trial.coating.key]}, settings))
-            continue
-        starts.append(_coating(kind, _rattled(split(trial.cut)[1], amplitude, seed), recipe, settings))
+    if "search" in settings.slab_starts and trial.coating.failure is None:
+        searched = {**recipe, "parents": [trial.coating.key]}
+        starts.append(_coating("search", trial.coating.atoms, searched, settings))
+    for label, seeds in _amplitudes(settings, seed):
+        amplitude = 0.0 if seeds is None else settings.rattle
+        coating = rattled(split(trial.cut)[1], amplitude, np.random.default_rng(seeds))
+        starts.append(_coating(label, coating, recipe, settings))
         for y, order in [(1.0, 0), *charged]:
-            slab = _rattled(delithiate(split(parent.cut)[0], y, order=order, seed=seed), amplitude, seed)
-            shared = {"step": "adhesion/slab", "start": kind, "side": "substrate", "y": y, "order": order, "seed": seed}
+            slab = delithiate(split(parent.cut)[0], y, order=order, seed=seed)
+            slab = rattled(slab, amplitude, np.random.default_rng(seeds))
+            shared = {
+                "step": "adhesion/slab",
+                "start": label,
+                "side": "substrate",
+                "y": y,
+                "order": order,
+                "seed": seed,
+            }
             task = full_relaxation({**shared, "parents": [parent.result.key]}, slab, settings)
-            starts.append(SlabStart(side="substrate", label=kind, task=task, y=y, order=order))
+            starts.append(SlabStart(side="substrate", label=label, task=task, y=y, order=order))
     return starts
+
+
+def _amplitudes(settings: AdhesionSettings, seed: int) -> list[tuple[str, list[int] | None]]:
+    """Labels of the starts cut from bulk, each with the seed of its rattling (None: as cut)."""
+    cuts: list[tuple[str, list[int] | None]] = [("cut", None)] if "cut" in settings.slab_starts else []
+    if "rattled" in settings.slab_starts:
+        cuts += [(f"rattled {n}", [seed, n]) for n in range(settings.n_rattled)]
+    return cuts
 
 
 def half_starts(state: ChargeState, recipe: dict[str, Any], settings: AdhesionSettings) -> list[SlabStart]:
@@ -119,10 +134,3 @@ def relax_equilibrium(
 def _coating(label: str, atoms: Atoms, recipe: dict[str, Any], settings: AdhesionSettings) -> SlabStart:
     own = {"start": label, **recipe, "step": "adhesion/slab", "side": "coating"}
     return SlabStart(side="coating", label=label, task=full_relaxation(own, atoms, settings))
-
-
-def _rattled(atoms: Atoms, amplitude: float, seed: int) -> Atoms:
-    """Displace the free atoms by seeded normal deviates of `amplitude` A."""
-    step = np.random.default_rng(seed).normal(scale=amplitude, size=(len(atoms), 3)) if amplitude else 0.0
-    atoms.set_positions(atoms.positions + step, apply_constraint=True)
-    return atoms

@@ -32,6 +32,7 @@ CASES = {
     "potential": (["--dopants", "Mg", "--potential", "chgnt"], "chgnet"),
     "cathode": (["--dopants", "Mg", "--cathode", "NCM812"], "NCM811"),
     "host": (["--dopants", "Mg", "--host", "LiNbO4"], "LiNbO3"),
+    "variant": (["--dopants", "Mg", "--host", "LiNbO3:black"], "congruent"),
     "site": (["--dopants", "Mg", "--site", "K"], "site"),
     "config missing": (["--dopants", "Mg", "--config", "none.yaml"], "none.yaml"),
 }
@@ -86,7 +87,7 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
 def test_a_corrupt_store_is_named_and_left_alone(tmp_path: Path) -> None:
     """The folder of the same campaign with a damaged store: nothing is deleted, and the message says what to do."""
     options = {"dopants": "Mg", "x": "1/12", "preset": "quick", "config": None, "device": "cpu", "overrides": {}}
-    campaign = prepare(**options, out=tmp_path / "run", workers=1, top=5)
+    campaign = prepare(**options, out=tmp_path / "run", workers=1)
     campaign.out.mkdir()
     summary = f"fingerprint: {campaign.fingerprint}\n"
     (campaign.out / "summary.yaml").write_text(summary)
