@@ -30,11 +30,13 @@ CASES: list[dict[str, Any]] = [
     {"min_planes": 3, "min_thickness": 0.0},
     {"min_planes": 4, "min_thickness": 0.0},
     {},
-    {"vacuum": 10.0},
-    {"vacuum": 20.0},
     {"min_planes": 5, "max_atoms": 500},
+    {"parent_starts": 1, "vacuum": 10.0},
+    {"parent_starts": 1, "vacuum": 15.0},
+    {"parent_starts": 1, "vacuum": 20.0},
 ]
-"""Departures from the standard interface; `{}` is the standard parent itself."""
+"""Departures from the standard interface; `{}` is the standard parent itself. Vacuum is varied with one start of the
+parent, since it is the same atoms that relax."""
 
 
 def one_case(
