@@ -1,5 +1,8 @@
 """Work of adhesion of the pristine `standard` parent against slab planes and vacuum (docs/convergence.md).
 
+Rigid slabs (as cut, at the registry and gap of the scan) show what thickness and vacuum do by themselves; relaxed ones
+add which of many surface minima the interface and the slabs fall into.
+
     python benchmarks/slab_convergence.py --store runs/convergence --json OUT
 
 Resumable: finished relaxations are taken from the store.
@@ -17,13 +20,13 @@ from screening.config import Settings, load_settings
 from screening.engine.queue import run_flows
 from screening.engine.records import Fidelity
 from screening.engine.store import RecordStore
-from screening.engine.tasks import Flow
+from screening.engine.tasks import Flow, RelaxTask
 from screening.potentials.registry import load_potential
-from screening.properties.adhesion import adhesion_flow
+from screening.properties.adhesion import adhesion_flow, search_flow
 from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
 from screening.properties.bulk import Crystal, cathode_flow, host_flow
-from screening.properties.parent import ParentInterface, parent_flow, relax_parent
-from screening.structures.interface import find_parents
+from screening.properties.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
+from screening.structures.interface import find_parents, shift, split
 
 CASES: list[dict[str, Any]] = [
     {"min_planes": 2, "min_thickness": 0.0},
@@ -50,8 +53,16 @@ def one_case(
         geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe, starts=interface.parent_starts
     )
     pristine = enumerate_candidates("Mg", "0", host=settings.host).candidates[0]
-    outcome = yield from adhesion_flow(pristine, parent, settings.adhesion, seed=settings.seed)
-    return parent, outcome
+    search = yield from search_flow(pristine, parent, settings.adhesion, seed=settings.seed)
+    outcome = yield from adhesion_flow(search, parent, settings.adhesion, seed=settings.seed)
+    rigid = shift(geometry.atoms, *chosen.registry, chosen.gap)
+    parts = {"interface": rigid, "substrate": split(rigid)[0], "coating": split(rigid)[1]}
+    points = yield [
+        RelaxTask(recipe={**recipe, "step": "rigid", "part": name}, atoms=atoms, max_steps=0)
+        for name, atoms in parts.items()
+    ]
+    whole, substrate, coating = (p.energy for p in points)
+    return parent, outcome, -(whole - substrate - coating) / geometry.area * EV_PER_A2
 
 
 def main() -> None:
@@ -105,7 +116,7 @@ def _row(
 ) -> dict[str, Any]:
     if outcome.failure is not None:
         return {"case": case, "failure": outcome.failure}
-    parent, found = outcome.value
+    parent, found, rigid = outcome.value
     records = adhesion_records(
         found, pooled_substrates([found]), parent, settings.adhesion,
         bulk=bulk_energies(host, cathode, None, False), fidelity=fidelity, x_requested=0.0, seed=0,
@@ -114,7 +125,9 @@ def _row(
     facts = parent.geometry.facts()
     names = ("coating_planes", "cathode_planes", "coating_thickness", "cathode_thickness", "n_atoms")
     row = {"case": case, **{name: facts[name] for name in names}}
-    row |= {"vacuum": case.get("vacuum", settings.interface.vacuum), "work_of_adhesion_J_m2": work.value}
+    row |= {"vacuum": case.get("vacuum", settings.interface.vacuum), "cell_height": float(parent.cut.cell.lengths()[2])}
+    row |= {"rigid_J_m2": rigid, "work_of_adhesion_J_m2": work.value}
+    row |= {"coating_starts_eV": work.details["coating_starts_eV"]}
     row |= {"converged": work.converged, "fmax": work.fmax, "n_force_calls": work.n_force_calls}
     print(row, flush=True)
     return row

@@ -56,6 +56,9 @@ class AdhesionSettings(_Section):
     inner_placements: int = Field(1, ge=0)
     n_draws: int = Field(40, ge=1, description="placements drawn and ranked by Ewald energy")
     vacancy_orders: int = Field(3, ge=1, description="Li-vacancy orders of the cathode per y, shared by all")
+    rounds: int = Field(
+        2, ge=1, description="placement searches; each starts from the lowest pristine interface so far"
+    )
     prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
     rattle: float = Field(0.2, ge=0, description="A, of the rattled starts of the parent and of the slabs")

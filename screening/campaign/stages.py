@@ -1,4 +1,4 @@
-"""The stages of a screen: foundations, parent interface and bulks, properties, back-substitution, records.
+"""The stages of a screen: foundations; parent interface and bulks; properties in rounds of search; records.
 
 Each stage is a set of flows that run together in one queue; a stage starts when the one before it is done.
 """
@@ -16,9 +16,9 @@ from screening.engine.queue import FlowOutcome
 from screening.engine.records import Fidelity, Record
 from screening.engine.tasks import Flow
 from screening.errors import CandidateFailed
-from screening.properties.adhesion import adhesion_flow, restart_pristine_flow
+from screening.properties.adhesion import adhesion_flow, back_substitution_flow, search_flow
 from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
-from screening.properties.adhesion_types import AdhesionOutcome
+from screening.properties.adhesion_types import AdhesionOutcome, Search
 from screening.properties.bulk import Crystal, DopedBulk, bulk_flow, cathode_flow, host_flow
 from screening.properties.migration import migration_flow
 from screening.properties.parent import ParentInterface, parent_flow
@@ -89,7 +89,6 @@ def screen_candidates(
     _bulks_and_parent(candidates, settings, run, base, screened)
     assert screened.parent is not None
     _properties(candidates, settings, run, base, screened, fidelity, corrections, keep)
-    _back_substitution(candidates[0], settings, run, screened)
     _adhesion_records(candidates, settings, base, screened, fidelity, keep)
     return screened
 
@@ -156,10 +155,10 @@ def _properties(
     corrections: str,
     keep: Callable[[Record], None],
 ) -> None:
+    """Stability and barriers, and the first round of the placement search beside them; then adhesion."""
     assert screened.parent is not None
-    flows: dict[str, Flow] = {}
+    flows = _searches(candidates, screened.parent, settings, 1)
     for c in candidates:
-        flows[f"adhesion:{c.name}"] = adhesion_flow(c, screened.parent, settings.adhesion, seed=settings.seed)
         bulk = screened.bulks.get(c.name)
         if bulk is None:
             continue
@@ -168,39 +167,84 @@ def _properties(
             host_key=base.host.result.key, fidelity=fidelity, seed=settings.seed,
         )  # fmt: skip
         if missing := sorted(_elements(c) & base.without_phases):
-            screened.fail(
-                c.name, "stability", f"datasets/phases lists no phase with {', '.join(missing)}; add its oxides"
-            )
+            reason = f"datasets/phases lists no phase with {', '.join(missing)}; add its oxides"
+            screened.fail(c.name, "stability", reason)
             continue
         flows[f"stability:{c.name}"] = stability_flow(
             c, bulk, base.phases, settings.stability,
             fidelity=fidelity, seed=settings.seed, potential_corrections=corrections,
         )  # fmt: skip
+    searches: dict[str, Search] = {}
     for name, outcome in run(flows).items():
         prop, candidate = name.split(":", 1)
         if outcome.failure is not None:
             screened.fail(candidate, prop, outcome.failure)
-        elif prop == "adhesion":
-            screened.adhesion[candidate] = outcome.value
+        elif prop == "search":
+            searches[candidate] = outcome.value
         else:
             screened.records += outcome.value
             for record in outcome.value:
                 keep(record)
+    _later_rounds(candidates, searches, settings, run, screened)
+    _follow_winners(searches, settings, run, screened)
 
 
-def _back_substitution(pristine: Candidate, settings: Settings, run: RunFlows, screened: Screened) -> None:
-    """Give the pristine interface the arrangements that the doped ones found (design section 2)."""
+def _searches(candidates: list[Candidate], parent: ParentInterface, settings: Settings, round_: int) -> dict[str, Flow]:
+    return {
+        f"search:{c.name}": search_flow(c, parent, settings.adhesion, seed=settings.seed, round_=round_)
+        for c in candidates
+    }
+
+
+def _later_rounds(
+    candidates: list[Candidate],
+    searches: dict[str, Search],
+    settings: Settings,
+    run: RunFlows,
+    screened: Screened,
+) -> None:
+    """Back-substitution after every round; a lower pristine interface becomes the parent of the next round."""
+    pristine = candidates[0]
+    for round_ in range(2, settings.adhesion.rounds + 2):
+        own = searches.get(pristine.name)
+        doped = [s for name, s in sorted(searches.items()) if name != pristine.name]
+        # a congruent host has antisites: host cations on every site would be another compound
+        if own is None or not doped or not pristine.defects.is_empty:
+            return
+        assert screened.parent is not None
+        flow = back_substitution_flow(own, doped, screened.parent, settings.adhesion, seed=settings.seed)
+        outcome = run({"back-substitution": flow})["back-substitution"]
+        if outcome.failure is not None:
+            screened.fail(pristine.name, "back-substitution", outcome.failure)
+            return
+        searches[pristine.name] = outcome.value
+        if outcome.value is own or round_ > settings.adhesion.rounds:
+            return
+        screened.parent = screened.parent.lowered(outcome.value.relaxed)
+        logger.info(
+            "round %d: the pristine interface is lower by %.2f eV",
+            round_,
+            own.relaxed.energy - outcome.value.relaxed.energy,
+        )
+        known = [c for c in candidates if c.name in searches]
+        for name, later in run(_searches(known, screened.parent, settings, round_)).items():
+            candidate = name.split(":", 1)[1]
+            if later.failure is None:  # otherwise the earlier round stands
+                searches[candidate] = searches[candidate].merged(later.value)
+
+
+def _follow_winners(searches: dict[str, Search], settings: Settings, run: RunFlows, screened: Screened) -> None:
+    """All states of charge and references of every winner."""
     assert screened.parent is not None
-    own = screened.adhesion.get(pristine.name)
-    doped = [o for name, o in sorted(screened.adhesion.items()) if name != pristine.name]
-    if own is None or not doped:
-        return
-    flow = restart_pristine_flow(own, doped, screened.parent, settings.adhesion, seed=settings.seed)
-    outcome = run({f"adhesion:{pristine.name}": flow})[f"adhesion:{pristine.name}"]
-    if outcome.failure is None:
-        screened.adhesion[pristine.name] = outcome.value
-    else:
-        screened.fail(pristine.name, "back-substitution", outcome.failure)
+    parent = screened.parent
+    flows: dict[str, Flow] = {
+        name: adhesion_flow(search, parent, settings.adhesion, seed=settings.seed) for name, search in searches.items()
+    }
+    for name, outcome in run(flows).items():
+        if outcome.failure is None:
+            screened.adhesion[name] = outcome.value
+        else:
+            screened.fail(name, "adhesion", outcome.failure)
 
 
 def _adhesion_records(

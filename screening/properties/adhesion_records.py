@@ -72,7 +72,7 @@ def adhesion_records(
     equilibrium = min([coating, *outcome.equilibrium.values()], key=lambda r: r.energy)
     common = _common_details(outcome, parent, coating, pool, bulk)
     flags = _common_flags(outcome, parent, x_requested)
-    record = partial(record_from, outcome.candidate.name, fidelity=fidelity)
+    record = partial(record_from, outcome.search.candidate.name, fidelity=fidelity)
     per_area = EV_PER_A2 / parent.area
     records: list[Record] = []
     for y in settings.soc:
@@ -120,8 +120,8 @@ def _bootstrap(
     coating energies at that level.
     """
     rng = np.random.default_rng(seed)
-    trials = [t for t in outcome.trials if t.coating.failure is None]
-    chosen = outcome.chosen
+    trials = [t for t in outcome.search.trials if t.coating.failure is None]
+    chosen = outcome.search.chosen
     usable = chosen.coating.failure is None
     offsets = np.array(
         [t.interface.energy - t.coating.energy - chosen.interface.energy + chosen.coating.energy for t in trials]
@@ -141,10 +141,10 @@ def _bootstrap(
 
 def _segregation(outcome: AdhesionOutcome) -> tuple[float, list[Result]] | None:
     """Energy of the best inner placement above the best contact one; positive: dopants prefer the contact."""
-    if outcome.candidate.is_pristine:
+    if outcome.search.candidate.is_pristine:
         return None
     best: dict[str, Result] = {}
-    for trial in outcome.trials:
+    for trial in outcome.search.trials:
         held = best.get(trial.where)
         if held is None or trial.interface.energy < held.energy:
             best[trial.where] = trial.interface
@@ -163,11 +163,11 @@ def _common_details(
     full = pool.get((1.0, 0))
     return {
         **parent.geometry.facts(),
-        "x_interface": outcome.realised.x,
-        "placement": outcome.chosen.label,
-        "where": outcome.chosen.where,
-        "back_substituted": outcome.back_substituted,
-        "placements_eV": {t.label: t.interface.energy for t in outcome.trials},
+        "x_interface": outcome.search.realised.x,
+        "placement": outcome.search.chosen.label,
+        "where": outcome.search.chosen.where,
+        "back_substituted": outcome.search.back_substituted,
+        "placements_eV": {t.label: t.interface.energy for t in outcome.search.trials},
         "coating_starts_eV": {name: r.energy for name, r in outcome.coatings.items()},
         "coating_equilibrium_eV": {name: r.energy for name, r in outcome.equilibrium.items()},
         "surface_energy_coating_J_m2": _surface_energy(
@@ -183,11 +183,11 @@ def _common_details(
 
 def _coating_bulk_energy(outcome: AdhesionOutcome, parent: ParentInterface, bulk: BulkEnergies) -> float | None:
     base = parent.geometry.coating_fu * bulk.host_fu
-    if outcome.candidate.is_pristine:
+    if outcome.search.candidate.is_pristine:
         return base
     if bulk.per_dopant is None:
         return None
-    return base + bulk.per_dopant * sum(s.count for s in outcome.realised.dopants)
+    return base + bulk.per_dopant * sum(s.count for s in outcome.search.realised.dopants)
 
 
 def _surface_energy(slab: float | None, reference: float | None, area: float) -> float | None:
@@ -219,6 +219,6 @@ def _state_flags(states: Sequence[ChargeState]) -> list[str]:
 
 def _common_flags(outcome: AdhesionOutcome, parent: ParentInterface, x_requested: float) -> tuple[str, ...]:
     flags = list(parent.geometry.flags)
-    if is_off(x_requested, outcome.realised.x):
+    if is_off(x_requested, outcome.search.realised.x):
         flags.append("x_interface_off")
     return tuple(flags)

@@ -1,8 +1,8 @@
-"""What the adhesion flow hands on: trials of the placement search, states of charge, the outcome of one candidate."""
+"""What the adhesion flows hand on: the placement search, states of charge, the outcome of one candidate."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ase import Atoms
 
@@ -23,6 +23,30 @@ class Trial:
 
 
 @dataclass(kw_only=True)
+class Search:
+    """Placement search of one candidate at y = 1: all trials, and the relaxed interface of the lowest one.
+
+    `realised` is the candidate in the coating slab's own number of formula units.
+    """
+
+    candidate: Candidate
+    realised: Candidate
+    trials: list[Trial]
+    winner: int
+    relaxed: Result
+    back_substituted: bool = False
+
+    @property
+    def chosen(self) -> Trial:
+        return self.trials[self.winner]
+
+    def merged(self, later: Search) -> Search:
+        """Both searches as one: the trials of both, the lower relaxed interface wins."""
+        best, offset = (later, len(self.trials)) if later.relaxed.energy < self.relaxed.energy else (self, 0)
+        return replace(best, trials=[*self.trials, *later.trials], winner=best.winner + offset)
+
+
+@dataclass(kw_only=True)
 class ChargeState:
     """The winning placement at one state of charge and one vacancy order."""
 
@@ -39,25 +63,9 @@ class ChargeState:
 
 @dataclass(kw_only=True)
 class AdhesionOutcome:
-    """Everything adhesion needs of one candidate; energies are in the results (eV).
+    """Everything adhesion needs of one candidate; energies are in the results (eV)."""
 
-    `realised` is the candidate in the coating slab's own number of formula units.
-    """
-
-    candidate: Candidate
-    realised: Candidate
-    trials: list[Trial]
-    winner: int
+    search: Search
     states: list[ChargeState]
     coatings: dict[str, Result]
     equilibrium: dict[str, Result]
-    back_substituted: bool = False
-
-    @property
-    def chosen(self) -> Trial:
-        return self.trials[self.winner]
-
-    @property
-    def discharged(self) -> ChargeState:
-        """The fully relaxed interface at y = 1, which every other state starts from."""
-        return self.states[0]

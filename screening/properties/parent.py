@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,10 @@ class ParentInterface:
     @property
     def area(self) -> float:
         return self.geometry.area
+
+    def lowered(self, result: Result) -> ParentInterface:
+        """The same interface with a lower relaxed arrangement of the same atoms."""
+        return replace(self, relaxed=result.atoms, result=result)
 
 
 @dataclass(frozen=True, kw_only=True)

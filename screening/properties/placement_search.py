@@ -12,7 +12,7 @@ from screening.chemistry.candidate import Candidate
 from screening.config import AdhesionSettings
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.errors import CandidateFailed
-from screening.properties.adhesion_types import AdhesionOutcome, Trial
+from screening.properties.adhesion_types import Trial
 from screening.properties.parent import ParentInterface
 from screening.structures.cathode import delithiate
 from screening.structures.interface import split
@@ -39,9 +39,8 @@ def carry_over(placed: Atoms, parent: ParentInterface) -> Atoms:
     return start
 
 
-def back_substitute(outcome: AdhesionOutcome, parent: ParentInterface) -> Atoms:
-    """The winning doped interface with host cations back on every site: a start for the pristine one."""
-    relaxed = outcome.discharged.interface.atoms
+def back_substitute(relaxed: Atoms, parent: ParentInterface) -> Atoms:
+    """A relaxed doped interface with host cations back on every site: a start for the pristine one."""
     index = relaxed.arrays["parent_index"]
     known = np.flatnonzero(index > 0)
     pristine = parent.relaxed.copy()

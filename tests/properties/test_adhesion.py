@@ -13,7 +13,7 @@ from screening.engine.records import Fidelity, Record
 from screening.engine.tasks import Result
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion_records import BulkEnergies, adhesion_records, pooled_substrates
-from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Trial
+from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
 from screening.properties.parent import EV_PER_A2, ParentInterface
 from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements
 from screening.structures.cathode import delithiate
@@ -87,12 +87,7 @@ def test_back_substitution_gives_the_pristine_composition_on_the_doped_positions
     start = discharged(carry_over(placement.atoms, parent), seed=0)
     relaxed = start.copy()
     relaxed.set_positions(start.positions + 0.1, apply_constraint=False)
-    outcome = AdhesionOutcome(
-        candidate=candidate(name), realised=candidate(name), trials=[], winner=0,
-        states=[ChargeState(y=1.0, order=0, start=start, interface=result("i", relaxed, -1.0))],
-        coatings={}, equilibrium={},
-    )  # fmt: skip
-    pristine = back_substitute(outcome, parent)
+    pristine = back_substitute(relaxed, parent)
     assert pristine.get_chemical_formula() == parent.cut.get_chemical_formula()
     index = relaxed.arrays["parent_index"]
     kept = index[index > 0] - 1
@@ -119,10 +114,10 @@ def outcome(
             relaxed = result(f"i-{y:.2f}-{order}", atoms, energy)
             states.append(ChargeState(y=y, order=order, start=atoms, interface=relaxed, substrates={"cut": slab}))
     coatings = {"cut": result("c1", split(start)[1], -40.0), "half": result("c2", split(start)[1], -41.0)}
-    return AdhesionOutcome(
-        candidate=candidate("LiNbO3"), realised=candidate("LiNbO3"), trials=[trial], winner=0, states=states,
-        coatings=coatings, equilibrium={"other": result("c3", split(start)[1], -41.5)},
-    )  # fmt: skip
+    host = candidate("LiNbO3")
+    search = Search(candidate=host, realised=host, trials=[trial], winner=0, relaxed=states[0].interface)
+    equilibrium = {"other": result("c3", split(start)[1], -41.5)}
+    return AdhesionOutcome(search=search, states=states, coatings=coatings, equilibrium=equilibrium)
 
 
 def records_of(found: AdhesionOutcome, pool: dict[tuple[float, int], Result], parent: ParentInterface) -> list[Record]:
@@ -178,3 +173,13 @@ def test_a_failed_state_is_a_record_with_its_reason(parent: ParentInterface) -> 
     assert record.value is None
     assert record.failure == "the cell exploded"
     assert not record.converged
+
+
+def test_merged_searches_keep_all_trials_and_the_lower_interface(parent: ParentInterface) -> None:
+    found = outcome(parent, {1.0: [-100.0]}, -50.0, "only").search
+    lower = replace(found, relaxed=result("lower", found.relaxed.atoms, -101.0))
+    for merged in (found.merged(lower), lower.merged(found)):
+        assert merged.relaxed.energy == -101.0
+        assert len(merged.trials) == 2
+    assert found.merged(lower).winner == 1
+    assert lower.merged(found).winner == 0

@@ -1,0 +1,118 @@
+"""Rounds of the placement search: when the parent is replaced, what is kept, and when the rounds end."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from ase import Atoms
+
+from screening.campaign.stages import Screened, _later_rounds
+from screening.chemistry.candidate import Candidate
+from screening.chemistry.grid import enumerate_candidates
+from screening.config import Settings, load_settings
+from screening.engine.queue import FlowOutcome
+from screening.engine.tasks import Flow, Result
+from screening.properties.adhesion_types import Search, Trial
+from screening.properties.parent import ParentInterface
+
+CANDIDATES = enumerate_candidates("Ta", "1/12").candidates
+PRISTINE, DOPED = CANDIDATES[0].name, CANDIDATES[1].name
+
+
+def result(energy: float) -> Result:
+    atoms = Atoms("LiNbO3", positions=np.eye(5, 3) * 3)
+    atoms.set_array("parent_index", np.arange(1, 6))
+    atoms.set_array("region", np.ones(5, dtype=int))
+    return Result(
+        key=f"k{energy}", atoms=atoms, energy=energy, fmax=0.0, converged=True, n_steps=1, n_force_calls=1, wall_s=0.0
+    )
+
+
+def search(candidate: Candidate, energy: float, label: str = "first") -> Search:
+    found = result(energy)
+    trial = Trial(label=label, where="contact", cut=found.atoms, start=found.atoms, interface=found, coating=found)
+    return Search(candidate=candidate, realised=candidate, trials=[trial], winner=0, relaxed=found)
+
+
+class Script:
+    """Stands for the queue: answers each stage with prepared outcomes and notes what was asked."""
+
+    def __init__(self, *answers: Mapping[str, FlowOutcome]) -> None:
+        self.answers, self.asked = list(answers), []
+
+    def __call__(self, flows: dict[str, Flow]) -> Mapping[str, FlowOutcome]:
+        self.asked.append(sorted(flows))
+        return self.answers.pop(0)
+
+
+@pytest.fixture
+def screened() -> Screened:
+    first = result(-100.0)
+    parent = ParentInterface(
+        cut=first.atoms,
+        relaxed=first.atoms,
+        geometry=None,
+        result=first,
+        registry=(0, 0),
+        gap=2.0,  # type: ignore[arg-type]
+    )
+    return Screened(parent=parent)
+
+
+@pytest.fixture
+def searches() -> dict[str, Search]:
+    return {PRISTINE: search(CANDIDATES[0], -100.0), DOPED: search(CANDIDATES[1], -103.0)}
+
+
+def settings(rounds: int) -> Settings:
+    return load_settings("quick", None, {"adhesion": {"rounds": rounds}})
+
+
+def test_a_lower_pristine_interface_becomes_the_parent_of_another_round(screened, searches) -> None:
+    lower = search(CANDIDATES[0], -102.0, "back")
+    second = {
+        f"search:{PRISTINE}": FlowOutcome(PRISTINE, value=search(CANDIDATES[0], -101.5, "again")),
+        f"search:{DOPED}": FlowOutcome(DOPED, value=search(CANDIDATES[1], -105.0, "again")),
+    }
+    run = Script(
+        {"back-substitution": FlowOutcome("b", value=lower)},
+        second,
+        {"back-substitution": FlowOutcome("b", value=search(CANDIDATES[0], -104.0, "last"))},
+    )
+    _later_rounds(CANDIDATES, searches, settings(2), run, screened)
+    assert screened.parent.result.energy == -102.0, "the second back-substitution has no third round to be a parent of"
+    assert searches[DOPED].relaxed.energy == -105.0
+    assert [t.label for t in searches[DOPED].trials] == ["first", "again"]
+    assert searches[PRISTINE].relaxed.energy == -104.0
+    assert len(run.asked) == 3
+
+
+def test_nothing_lower_ends_the_rounds(screened, searches) -> None:
+    run = Script({"back-substitution": FlowOutcome("b", value=searches[PRISTINE])})
+    before = dict(searches)
+    _later_rounds(CANDIDATES, searches, settings(3), run, screened)
+    assert searches == before
+    assert screened.parent.result.energy == -100.0
+
+
+def test_a_failed_later_round_leaves_the_earlier_one(screened, searches) -> None:
+    run = Script(
+        {"back-substitution": FlowOutcome("b", value=search(CANDIDATES[0], -102.0))},
+        {
+            f"search:{PRISTINE}": FlowOutcome(PRISTINE, failure="exploded"),
+            f"search:{DOPED}": FlowOutcome(DOPED, failure="exploded"),
+        },
+        {"back-substitution": FlowOutcome("b", failure="exploded")},
+    )
+    _later_rounds(CANDIDATES, searches, settings(2), run, screened)
+    assert searches[DOPED].relaxed.energy == -103.0
+    assert screened.failures[PRISTINE] == ["back-substitution: exploded"]
+
+
+def test_a_congruent_host_is_never_compared_with_the_stoichiometric_one(screened, searches) -> None:
+    grid = enumerate_candidates("Ta", "1/12", congruent=True).candidates
+    renamed = {c.name: replace(s, candidate=c) for c, s in zip(grid, searches.values(), strict=True)}
+    run = Script()
+    _later_rounds(grid, renamed, settings(2), run, screened)
+    assert run.asked == []
