@@ -9,9 +9,6 @@ from rich.table import Table
 
 from screening.report.table import skipped_table
 
-LONG_HOURS = 3.0
-"""Above this, a CPU run names the quick preset."""
-
 
 def print_plan(console: Console, campaign: Any, cost: Any, *, full: bool) -> None:
     """Print what will be computed; `full` adds the table of candidates and of steps (for --dry-run)."""
@@ -27,8 +24,8 @@ def print_plan(console: Console, campaign: Any, cost: Any, *, full: bool) -> Non
         f"{settings.potential} on {campaign.device} x {campaign.workers}: {cost.force_calls} force calls, {time}",
         highlight=False,
     )
-    if cost.hours is not None and cost.hours > LONG_HOURS and settings.preset != "quick":
-        console.print("This is long for a CPU: --preset quick gives a first ordering.", style="yellow")
+    if cost.hours is not None and settings.preset != "quick":
+        console.print("This machine has no CUDA device; --preset quick gives a first ordering in less.", style="yellow")
 
 
 def _print_candidates(console: Console, campaign: Any) -> None:
