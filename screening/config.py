@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from screening.assets import asset
 from screening.errors import UserError
+from screening.names import nearest
 
 
 class _Section(BaseModel):
@@ -206,13 +205,6 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
         both = isinstance(value, dict) and isinstance(out.get(key), dict)
         out[key] = _merge(out[key], value) if both else value
     return out
-
-
-def nearest(name: str, valid: Iterable[str]) -> str:
-    """'the nearest valid name is ...' for an error message."""
-    names = list(valid)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.0)
-    return f"the nearest valid name is {close[0]!r} (all: {', '.join(names)})"
 
 
 def _explain(error: ValidationError, config: Path | None) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from screening.campaign.load import SUMMARY, read_summary
 from screening.campaign.rows import Ranking
 from screening.chemistry.grid import CandidateGrid, enumerate_candidates
-from screening.config import Settings, load_settings, nearest
+from screening.config import Settings, load_settings
 from screening.errors import UserError
+from screening.names import nearest
 from screening.structures.crystals import available_crystals
 
 

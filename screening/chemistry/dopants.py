@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from dataclasses import dataclass
 from functools import cache
 from math import gcd
 
 from screening.errors import UserError
+from screening.names import closest
 
 ANION_FORMERS = frozenset({"H", "C", "N", "O", "F", "S", "Cl", "Se", "Br", "I", "At"})
 NOBLE_GASES = frozenset({"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Og"})
@@ -158,8 +158,7 @@ def _check_element(symbol: str, host_cations: tuple[str, ...]) -> str:
     from pymatgen.core import Element
 
     if not Element.is_valid_symbol(symbol):
-        lower = {s.lower(): s for s in _usable_symbols(host_cations)}
-        nearest = lower[difflib.get_close_matches(symbol.lower(), sorted(lower), n=1, cutoff=0.0)[0]]
+        nearest = closest(symbol, sorted(_usable_symbols(host_cations)))
         raise UserError(f"{symbol!r} is not an element: the nearest valid dopant is {nearest}.")
     if symbol in NOBLE_GASES:
         raise UserError(f"{symbol} is a noble gas: a dopant has to be a cation, such as Mg, Zr or Ta.")

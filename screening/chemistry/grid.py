@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -20,6 +19,7 @@ from screening.chemistry.content import ContentPoint, realise
 from screening.chemistry.dopants import DopantEntry, parse_dopants
 from screening.chemistry.sites import HostFacts, SiteFit, choose_sites, host_facts, resolve_site
 from screening.errors import UserError
+from screening.names import nearest
 
 DEFAULT_COMPENSATION: tuple[Compensation, ...] = ("li_vacancy", "li_interstitial", "self")
 
@@ -108,8 +108,7 @@ def _check_options(facts: HostFacts, site: str, n_fu: int, compensation: Sequenc
     known = get_args(Compensation)
     for scheme in compensation:
         if scheme not in known:
-            nearest = difflib.get_close_matches(scheme, known, n=1, cutoff=0.0)[0]
-            raise UserError(f"Unknown compensation {scheme!r}: the nearest valid one is {nearest}.")
+            raise UserError(f"there is no compensation {scheme!r}; {nearest(scheme, known)}.")
     if congruent and not facts.can_be_congruent:
         raise UserError(f"{facts.name} has no congruent composition: leave congruent off for this host.")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field
 
 from screening.chemistry.dopants import Dopant, cation_radius
 from screening.errors import UserError
+from screening.names import nearest
 
 MAX_CHARGE_DIFFERENCE = 3
 """e; beyond it every dopant would need four or more Li defects to balance it. A working rule."""
@@ -108,9 +108,7 @@ def host_facts(name: str) -> HostFacts:
         For an unknown host; names the nearest one.
     """
     if name not in HOSTS:
-        lower = {host.lower(): host for host in HOSTS}
-        nearest = lower[difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.0)[0]]
-        raise UserError(f"Unknown host {name!r}: the nearest valid one is {nearest} (of {', '.join(HOSTS)}).")
+        raise UserError(f"there is no host {name!r}; {nearest(name, HOSTS)}.")
     return HOSTS[name]
 
 

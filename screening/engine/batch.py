@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
+from screening.engine.checkpoints import Checkpoint
+from screening.engine.tasks import NebTask, RelaxTask, Result, failed_result, start_of
 from screening.potentials.base import Evaluation, Potential
 
 logger = logging.getLogger(__name__)
@@ -34,6 +38,28 @@ class Outcome:
     evaluation: Evaluation | None
     failure: str | None
     wall_s: float
+
+
+T = TypeVar("T", RelaxTask, NebTask)
+System = TypeVar("System")
+
+
+def start_all(
+    start: Callable[[T, str, Checkpoint | None], System],
+    tasks: Sequence[T],
+    keys: Sequence[str],
+    checkpoints: Sequence[Path] | None,
+) -> tuple[dict[int, System], dict[int, Result]]:
+    """Systems under way, and failed results of the tasks that `start` refused with a ValueError; both by index."""
+    systems: dict[int, System] = {}
+    refused: dict[int, Result] = {}
+    for index, (task, key) in enumerate(zip(tasks, keys, strict=True)):
+        checkpoint = Checkpoint(checkpoints[index]) if checkpoints is not None else None
+        try:
+            systems[index] = start(task, key, checkpoint)
+        except ValueError as error:
+            refused[index] = failed_result(key, start_of(task), str(error))
+    return systems, refused
 
 
 def chunks(sizes: Sequence[int], max_atoms: int) -> list[list[int]]:

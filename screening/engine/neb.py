@@ -18,7 +18,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.engine.bands import band_forces, has_valley, highest_interior
-from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded
+from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded, start_all
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import frozen_mask
 from screening.engine.endpoints import check_compatible, check_end_points
@@ -26,7 +26,7 @@ from screening.engine.idpp import interpolate, unwrapped_displacement
 from screening.engine.optimizers import Descent, Solve
 from screening.engine.relax import CHECKPOINT_EVERY
 from screening.engine.springs import model_solver
-from screening.engine.tasks import NebTask, Result, failed_result
+from screening.engine.tasks import NebTask, Result
 from screening.potentials.base import Potential
 
 logger = logging.getLogger(__name__)
@@ -244,14 +244,7 @@ def neb_batch(
         path runs through another minimum), ``no_interior_maximum`` (an end point is highest) and
         ``linear_interpolation`` (IDPP made atoms collide).
     """
-    results: dict[int, Result] = {}
-    bands: dict[int, Band] = {}
-    for index, (task, key) in enumerate(zip(tasks, keys, strict=True)):
-        checkpoint = Checkpoint(checkpoints[index]) if checkpoints is not None else None
-        try:
-            bands[index] = Band.start(task, key, checkpoint)
-        except ValueError as error:
-            results[index] = failed_result(key, task.initial, str(error))
+    bands, results = start_all(Band.start, tasks, keys, checkpoints)
     active = [band for band in bands.values() if not band.done]
     while active:
         images = [image for band in active for image in band.images]

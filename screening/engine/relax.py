@@ -12,12 +12,12 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded
+from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded, start_all
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import Coordinates
 from screening.engine.optimizers import Descent, Solve
 from screening.engine.springs import model_solver
-from screening.engine.tasks import RelaxTask, Result, failed_result
+from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Evaluation, Potential
 
 logger = logging.getLogger(__name__)
@@ -197,14 +197,7 @@ def relax_batch(
     list[Result]
         In the order of `tasks`. A system that cannot go on has a `failure` in words; the others are not affected.
     """
-    results: dict[int, Result] = {}
-    systems: dict[int, Relaxation] = {}
-    for index, (task, key) in enumerate(zip(tasks, keys, strict=True)):
-        checkpoint = Checkpoint(checkpoints[index]) if checkpoints is not None else None
-        try:
-            systems[index] = Relaxation.start(task, key, checkpoint)
-        except ValueError as error:
-            results[index] = failed_result(key, task.atoms, str(error))
+    systems, results = start_all(Relaxation.start, tasks, keys, checkpoints)
     active = [system for system in systems.values() if not system.done]
     while active:
         for full_cell in (False, True):

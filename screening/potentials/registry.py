@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 
 from screening.errors import UserError
+from screening.names import nearest
 from screening.potentials.base import Potential
 
 BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
@@ -29,11 +29,9 @@ def check_name(name: str) -> None:
         return
     family = [n for n in BUILT_IN if n.split(":")[0] == name.split(":")[0]]
     if family:
-        raise UserError(f"unknown potential {name!r}: use {' or '.join(family)}")
-    near = difflib.get_close_matches(name.lower(), [n.lower() for n in BUILT_IN], n=1, cutoff=0.3)
-    names = {n.lower(): n for n in BUILT_IN}
-    hint = f"did you mean {names[near[0]]}?" if near else f"use one of {', '.join(available())}"
-    raise UserError(f"unknown potential {name!r}: {hint}")
+        raise UserError(f"there is no potential {name!r}; use {' or '.join(family)}.")
+    families = f"or {' or '.join(PREFIXES)}"
+    raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {families}.")
 
 
 def load_potential(name: str, device: str = "auto", *, self_check: bool = True) -> Potential:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import cache
 from math import gcd
 from typing import Any
@@ -13,6 +12,7 @@ from ase import Atoms
 
 from screening.assets import asset
 from screening.errors import UserError
+from screening.names import nearest
 
 
 def available_crystals(role: str | None = None) -> list[str]:
@@ -31,10 +31,7 @@ def crystal_facts(name: str) -> dict[str, Any]:
     """
     names = available_crystals()
     if name not in names:
-        lower = {n.lower(): n for n in names}
-        close = difflib.get_close_matches(name.lower(), lower, n=1, cutoff=0.4)
-        hint = f"did you mean {lower[close[0]]}?" if close else f"choose one of {', '.join(names)}."
-        raise UserError(f"Unknown crystal {name!r}: {hint}")
+        raise UserError(f"there is no crystal {name!r}; {nearest(name, names)}.")
     return dict(_read(name))
 
 

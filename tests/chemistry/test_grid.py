@@ -87,8 +87,8 @@ def test_a_scheme_left_out_is_reported() -> None:
     ("options", "word"),
     [
         ({"site": "K"}, "Unknown site"),
-        ({"host": "linbo3"}, "nearest valid one is LiNbO3"),
-        ({"compensation": ["li_vacancies"]}, "nearest valid one is li_vacancy"),
+        ({"host": "linbo3"}, "nearest valid name is 'LiNbO3'"),
+        ({"compensation": ["li_vacancies"]}, "nearest valid name is 'li_vacancy'"),
         ({"host": "Li3NbO4", "congruent": True}, "no congruent"),
         ({"n_fu": 4, "congruent": True}, "more formula units"),
         ({"n_fu": 0}, "at least 1"),

@@ -13,7 +13,7 @@ from ase.calculators.emt import EMT
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 from ase.optimize import BFGS
-from conftest import CalculatorPotential, Killed
+from calculator_potential import CalculatorPotential, Killed
 
 from screening.engine.neb import neb_batch
 from screening.engine.relax import relax_batch

@@ -240,7 +240,7 @@ def test_real_engine_is_the_default_and_its_results_resume(run, tmp_path):
 
 def test_unknown_potential_is_refused_before_anything_runs(tmp_path):
     store = RecordStore(tmp_path / "store.db")
-    with pytest.raises(UserError, match="did you mean chgnet"):
+    with pytest.raises(UserError, match="nearest valid name is 'chgnet'"):
         run_flows({}, store=store, potential_name="chgnett", checkpoint_dir=tmp_path)
 
 

@@ -14,7 +14,7 @@ from ase.calculators.morse import MorsePotential
 from ase.constraints import FixAtoms
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
-from conftest import CalculatorPotential, Killed
+from calculator_potential import CalculatorPotential, Killed
 
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.relax import relax_batch

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ase.build import bulk
-from conftest import CalculatorPotential
+from calculator_potential import CalculatorPotential
 
 from screening.engine.batch import chunks
 from screening.engine.run import discard_checkpoint, run_tasks

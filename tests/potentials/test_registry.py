@@ -20,11 +20,11 @@ from screening.potentials.selfcheck import (
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("chgnett", "did you mean chgnet?"),
-        ("SevenNet-0", "did you mean sevennet-0?"),
+        ("chgnett", "nearest valid name is 'chgnet'"),
+        ("SevenNet-0", "nearest valid name is 'sevennet-0'"),
         ("sevennet-mf-0", "sevennet-mf-0:"),
         ("sevennet-mf-0:SCAN", "sevennet-mf-0:"),
-        ("qqq", "use one of chgnet"),
+        ("qqq", "matgl:NAME_OR_PATH"),
         ("matgl:", "matgl:NAME or matgl:PATH"),
         ("ase:", "ase:package.module:factory"),
         ("ase:no.such.module:factory", "cannot be imported"),

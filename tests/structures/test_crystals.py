@@ -48,5 +48,5 @@ def test_space_group_is_what_the_entry_says() -> None:
 
 
 def test_unknown_name_gives_the_nearest() -> None:
-    with pytest.raises(UserError, match="did you mean NCM811"):
+    with pytest.raises(UserError, match="nearest valid name is 'NCM811'"):
         load_crystal("NCM881")
