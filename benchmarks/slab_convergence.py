@@ -15,6 +15,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from transplant import transplant
+
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import Settings, load_settings
 from screening.engine.queue import run_flows
@@ -24,6 +26,7 @@ from screening.engine.tasks import Flow, RelaxTask
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion import adhesion_flow, search_flow
 from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
+from screening.properties.basin_hopping import lowest
 from screening.properties.bulk import Crystal, cathode_flow, host_flow
 from screening.properties.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
 from screening.structures.interface import find_parents, shift, split
@@ -34,12 +37,50 @@ CASES: list[dict[str, Any]] = [
     {"min_planes": 4, "min_thickness": 0.0},
     {},
     {"min_planes": 5, "max_atoms": 500},
-    {"parent_starts": 1, "vacuum": 10.0},
-    {"parent_starts": 1, "vacuum": 15.0},
-    {"parent_starts": 1, "vacuum": 20.0},
+    {"parent_starts": 1, "parent_hops": 0, "vacuum": 10.0},
+    {"parent_starts": 1, "parent_hops": 0, "vacuum": 15.0},
+    {"parent_starts": 1, "parent_hops": 0, "vacuum": 20.0},
 ]
 """Departures from the standard interface; `{}` is the standard parent itself. Vacuum is varied with one start of the
 parent, since it is the same atoms that relax."""
+
+THICKER: list[dict[str, Any]] = [{"min_planes": 5, "max_atoms": 500}, {"min_planes": 6, "max_atoms": 500}]
+"""Interfaces onto which the relaxed standard parent and its slabs are carried over."""
+
+
+def carried_case(
+    case: dict[str, Any], standard: ParentInterface, host: Crystal, cathode: Crystal, settings: Settings
+) -> Flow:
+    """Work of adhesion (J/m2) in the standard parent's own arrangement on thicker slabs, and the largest force."""
+    interface = settings.interface.model_copy(update=case)
+    geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
+    target = shift(geometry.atoms, *standard.registry, standard.gap)
+    recipe = {"benchmark": "slab_convergence/carried", "interface": interface.model_dump(mode="json")}
+    whole = transplant(standard.cut, standard.relaxed, target)
+    starts = {
+        "interface": whole,
+        "coating like the standard one": transplant(split(standard.cut)[1], standard.coating.atoms, split(target)[1]),
+        "coating cut": split(target)[1],
+        "substrate cut": split(target)[0],
+    }
+    relax = settings.adhesion.fmax, settings.adhesion.max_steps
+    results = yield [
+        RelaxTask(
+            recipe={**recipe, "part": part, "parents": [standard.result.key, standard.coating.key]},
+            atoms=atoms, fmax=relax[0], max_steps=relax[1],
+        )
+        for part, atoms in starts.items()
+    ]  # fmt: skip
+    halves = yield [
+        RelaxTask(
+            recipe={**recipe, "part": f"half {n}", "parents": [results[0].key]},
+            atoms=atoms, fmax=relax[0], max_steps=relax[1],
+        )
+        for n, atoms in enumerate(split(results[0].atoms))
+    ]  # fmt: skip
+    used = [results[0], lowest([*results[1:3], halves[1]]), lowest([results[3], halves[0]])]
+    energy = used[0].energy - used[1].energy - used[2].energy
+    return geometry, -energy / geometry.area * EV_PER_A2, all(r.converged for r in used)
 
 
 def one_case(
@@ -50,7 +91,7 @@ def one_case(
     geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
     recipe = {"benchmark": "slab_convergence", "interface": interface.model_dump(mode="json")}
     parent = yield from relax_parent(
-        geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe, starts=interface.parent_starts
+        geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe, interface=interface
     )
     pristine = enumerate_candidates("Mg", "0", host=settings.host).candidates[0]
     search = yield from search_flow(pristine, parent, settings.adhesion, seed=settings.seed)
@@ -99,16 +140,29 @@ def main() -> None:
     )
     host, cathode = crystals["host"].value, crystals["cathode"].value
     # the registry is a matter of the contact planes: it is scanned once, on thin slabs
-    thin = settings.interface.model_copy(update={"min_planes": 2, "min_thickness": 0.0})
+    scan = {"min_planes": 2, "min_thickness": 0.0, "parent_starts": 1, "parent_hops": 0}
+    thin = settings.interface.model_copy(update=scan)
     chosen = run_flows({"parent": parent_flow(host, cathode, thin, settings.adhesion, seed=0)}, **common)[
         "parent"
     ].value
     done = run_flows({json.dumps(case): one_case(case, chosen, host, cathode, settings) for case in CASES}, **common)
     fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
     rows = [_row(json.loads(name), outcome, host, cathode, settings, fidelity) for name, outcome in done.items()]
-    arguments.json.write_text(
-        json.dumps({"potential": settings.potential, "fmax": settings.adhesion.fmax, "rows": rows}, indent=1) + "\n"
-    )
+    standard = done[json.dumps({})].value[0]
+    flows = {json.dumps(case): carried_case(case, standard, host, cathode, settings) for case in THICKER}
+    carried = [_carried_row(json.loads(name), outcome) for name, outcome in run_flows(flows, **common).items()]
+    facts = {"potential": settings.potential, "fmax": settings.adhesion.fmax, "rows": rows, "carried": carried}
+    arguments.json.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _carried_row(case: dict[str, Any], outcome: Any) -> dict[str, Any]:
+    if outcome.failure is not None:
+        return {"case": case, "failure": outcome.failure}
+    geometry, work, converged = outcome.value
+    row = {"case": case, "coating_planes": geometry.coating_planes, "cathode_planes": geometry.cathode_planes}
+    row |= {"n_atoms": len(geometry.atoms), "work_of_adhesion_J_m2": work, "converged": converged}
+    print(row, flush=True)
+    return row
 
 
 def _row(

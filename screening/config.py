@@ -13,6 +13,9 @@ from screening.assets import asset
 from screening.errors import UserError
 from screening.names import nearest
 
+SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
+"""Cut from bulk; from the placement search; the interface's half; like the lowest pristine slab; that, rattled."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -44,6 +47,7 @@ class InterfaceSettings(_Section):
     registry_relaxed: int = Field(2, ge=1, description="best registries that get a short relaxation")
     registry_steps: int = Field(20, ge=0)
     parent_starts: int = Field(4, ge=1, description="full relaxations of the parent: as scanned, then rattled")
+    parent_hops: int = Field(12, ge=0, description="generations of basin hopping from the lowest of these")
     frozen_fraction: float = Field(0.5, ge=0, lt=1, description="outer share of the substrate that is frozen")
 
 
@@ -60,9 +64,11 @@ class AdhesionSettings(_Section):
     )
     prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
-    rattle: float = Field(0.2, ge=0, description="A, of the rattled starts of the parent and of the slabs")
+    rattle: float = Field(0.2, ge=0, description="A, of rattled starts and hops of the parent and of the slabs")
     n_rattled: int = Field(3, ge=1, description="rattled starts of every slab")
-    slab_starts: list[Literal["cut", "search", "half", "rattled"]] = ["cut", "search", "half", "rattled"]
+    hop_width: int = Field(2, ge=1, description="hops of one generation, all from the lowest arrangement so far")
+    slab_hops: int = Field(8, ge=0, description="generations of basin hopping of the pristine coating slab")
+    slab_starts: list[SlabStartName] = ["cut", "search", "half", "parent", "rattled"]
     fmax: float = Field(0.05, gt=0)
     max_steps: int = Field(400, ge=1)
     n_bootstrap: int = Field(1000, ge=10)

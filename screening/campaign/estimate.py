@@ -76,18 +76,21 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
     placements = adhesion.contact_placements + (adhesion.inner_placements if parent.coating_planes > 2 else 0)
     halves = (1 + charged) * ("half" in adhesion.slab_starts)
     shared = ("cut" in adhesion.slab_starts) + adhesion.n_rattled * ("rattled" in adhesion.slab_starts)
-    others = shared + ("search" in adhesion.slab_starts)
+    own = shared + ("search" in adhesion.slab_starts) + ("parent" in adhesion.slab_starts)
+    interface = settings.interface
     bands = migration.min_hops if migration.hops == "representative" else migration.max_hops
     cell = round(migration.n_fu * per_fu)
-    registry = settings.interface.registry_grid[0] * settings.interface.registry_grid[1] * len(settings.interface.gaps)
+    registry = interface.registry_grid[0] * interface.registry_grid[1] * len(interface.gaps)
     doped = round(settings.bulk.n_fu * per_fu)
     rows = [
         ("doped bulk", n * settings.bulk.n_relaxed, doped, calls["bulk"]),
         ("registry scan", registry, atoms, 1),
-        ("parent interface", settings.interface.parent_starts, atoms, calls["parent"]),
+        ("parent interface", interface.parent_starts, atoms, calls["parent"]),
+        ("hops of the parent", (1 + charged) * adhesion.hop_width * interface.parent_hops, atoms, calls["hop"]),
+        ("hops of its coating", adhesion.hop_width * adhesion.slab_hops, coating, calls["hop"]),
         ("placement search", adhesion.rounds * n * placements, atoms + coating, adhesion.prerelax_steps),
-        ("interfaces", n * (adhesion.rounds * adhesion.n_full + charged), atoms, calls["interface"]),
-        ("coating slabs", n * (others + halves), coating, calls["slab"]),
+        ("interfaces", n * (adhesion.rounds * adhesion.n_full + 2 * charged), atoms, calls["interface"]),
+        ("coating slabs", n * (own + halves), coating, calls["slab"]),
         ("substrate slabs", shared * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
         ("hop end points", n * (bands + 1), cell, calls["endpoint"]),
         ("NEB bands", n * bands, cell, calls["band_evaluations"] * migration.n_images),

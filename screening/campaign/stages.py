@@ -16,10 +16,11 @@ from screening.engine.queue import FlowOutcome
 from screening.engine.records import Fidelity, Record
 from screening.engine.tasks import Flow
 from screening.errors import CandidateFailed
-from screening.properties.adhesion import adhesion_flow, back_substitution_flow, search_flow
+from screening.properties.adhesion import adhesion_flow, back_substitution_flow, charge_states, search_flow
 from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
 from screening.properties.adhesion_types import AdhesionOutcome, Search
 from screening.properties.bulk import Crystal, DopedBulk, bulk_flow, cathode_flow, host_flow
+from screening.properties.charged_parent import charged_parent_flow
 from screening.properties.migration import migration_flow
 from screening.properties.parent import ParentInterface, parent_flow
 from screening.properties.phases import PhaseEnergy, phases_flow
@@ -236,9 +237,18 @@ def _later_rounds(
 def _follow_winners(searches: dict[str, Search], settings: Settings, run: RunFlows, screened: Screened) -> None:
     """All states of charge and references of every winner."""
     assert screened.parent is not None
-    parent = screened.parent
+    parent, adhesion, seed = screened.parent, settings.adhesion, settings.seed
+    hops = settings.interface.parent_hops
+    charged: dict[str, Flow] = {
+        f"parent at y = {y:.3g}, order {order}": charged_parent_flow(parent, y, order, hops, adhesion, seed=seed)
+        for y, order in charge_states(adhesion)
+    }
+    # one that failed was logged; candidates then start from their own interface at y = 1 alone
+    found = zip(charge_states(adhesion), run(charged).values(), strict=True)
+    parents = {place: outcome.value for place, outcome in found if outcome.failure is None}
     flows: dict[str, Flow] = {
-        name: adhesion_flow(search, parent, settings.adhesion, seed=settings.seed) for name, search in searches.items()
+        name: adhesion_flow(search, parent, adhesion, seed=seed, charged_parents=parents)
+        for name, search in searches.items()
     }
     for name, outcome in run(flows).items():
         if outcome.failure is None:

@@ -8,7 +8,7 @@ candidates into records, because the substrate reference at one (y, vacancy orde
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +17,24 @@ from screening.chemistry.compensation import rescale
 from screening.config import AdhesionSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
-from screening.properties.parent import ParentInterface
+from screening.properties.basin_hopping import lowest
+from screening.properties.parent import ParentInterface, unreacted
 from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements, short_trials
 from screening.properties.slab_references import (
-    early_starts,
+    coating_starts,
     file_results,
     full_relaxation,
     half_starts,
     relax_equilibrium,
+    substrate_starts,
 )
 from screening.structures.cathode import delithiate
 from screening.structures.interface import split
 
 Steps = Generator[list[Task], list[Result], Any]
+
+LOWER_BY = 0.02
+"""eV per cell that count as a lower pristine interface (about 0.002 J/m2): ways into one minimum differ by less."""
 
 
 def search_flow(
@@ -49,7 +54,7 @@ def search_flow(
         "n_draws": settings.n_draws,
         "parents": [parent.result.key],
     }
-    starts = [discharged(carry_over(p.atoms, parent), seed) for p in placements]
+    starts = [discharged(carry_over(p.atoms, parent.cut, parent.relaxed), seed) for p in placements]
     trials = yield from short_trials(placements, starts, recipe, settings)
     order = sorted(range(len(trials)), key=lambda i: trials[i].interface.energy)[: settings.n_full]
     places = [{"placement": trials[i].label, "where": trials[i].where, "y": 1.0} for i in order]
@@ -101,12 +106,12 @@ def back_substitution_flow(
             max_steps=settings.prerelax_steps,
         ),
     ]
-    if full.failure is not None or full.energy >= pristine.relaxed.energy - 1e-3:
+    if full.failure is not None or full.energy >= pristine.relaxed.energy - LOWER_BY:
+        return pristine
+    if not unreacted(parent.cut, full.atoms):  # everybody starts from it: no reaction product
         return pristine
     label = f"back-substituted from {doped[best].candidate.name}"
-    trial = Trial(
-        label=label, where="contact", cut=parent.cut, start=starts[best], interface=shorts[best], coating=coating
-    )
+    trial = Trial(label=label, where="contact", cut=parent.cut, interface=shorts[best], coating=coating)
     return replace(
         pristine,
         trials=[*pristine.trials, trial],
@@ -116,8 +121,21 @@ def back_substitution_flow(
     )
 
 
-def adhesion_flow(search: Search, parent: ParentInterface, settings: AdhesionSettings, *, seed: int) -> Steps:
+def adhesion_flow(
+    search: Search,
+    parent: ParentInterface,
+    settings: AdhesionSettings,
+    *,
+    seed: int,
+    charged_parents: Mapping[tuple[float, int], Result] | None = None,
+) -> Steps:
     """Keep the winning placement at every y and relax the references of both slabs.
+
+    Parameters
+    ----------
+    charged_parents
+        Relaxed pristine interfaces by (y, vacancy order); with one, a charged interface is relaxed from there too and
+        the lower result counts.
 
     Returns
     -------
@@ -131,18 +149,26 @@ def adhesion_flow(search: Search, parent: ParentInterface, settings: AdhesionSet
         "where": trial.where,
         "parents": [relaxed.key],
     }
-    states = [ChargeState(y=1.0, order=0, start=trial.start, interface=relaxed)]
-    charged = [(y, o) for y in settings.soc if y < 1 for o in range(settings.vacancy_orders)]
-    delithiated = [delithiate(relaxed.atoms, y, order=o, seed=seed) for y, o in charged]
-    tasks: list[Task] = [
-        full_relaxation({**recipe, "step": "adhesion/relax", "y": y, "order": o}, atoms, settings)
-        for (y, o), atoms in zip(charged, delithiated, strict=True)
-    ]
-    early = early_starts(trial, charged, parent, recipe, settings, seed=seed)
+    states = [ChargeState(y=1.0, order=0, cut=discharged(trial.cut, seed), interface=relaxed)]
+    charged = charge_states(settings)
+    tasks: list[Task] = []
+    owners: list[int] = []
+    for n, (y, order) in enumerate(charged):
+        own = {**recipe, "step": "adhesion/relax", "y": y, "order": order}
+        starts = [full_relaxation(own, delithiate(relaxed.atoms, y, order=order, seed=seed), settings)]
+        if charged_parents and (y, order) in charged_parents:
+            starts.append(_like_charged_parent(trial, parent, charged_parents[y, order], own, settings))
+        tasks += starts
+        owners += [n] * len(starts)
+    early = coating_starts(trial, parent, recipe, settings, seed=seed)
+    early += substrate_starts(charged, parent, settings, seed=seed)
     early += half_starts(states[0], recipe, settings)
     results = yield [*tasks, *(start.task for start in early)]
-    for (y, o), atoms, result in zip(charged, delithiated, results, strict=False):
-        states.append(ChargeState(y=y, order=o, start=atoms, interface=result))
+    for n, (y, order) in enumerate(charged):
+        tried = [r for owner, r in zip(owners, results, strict=False) if owner == n]
+        best = lowest([r for r in tried if r.failure is None] or tried)
+        cut = delithiate(trial.cut, y, order=order, seed=seed)
+        states.append(ChargeState(y=y, order=order, cut=cut, interface=best))
     coatings: dict[str, Result] = {}
     file_results(early, results[len(tasks) :], states, coatings)
     late = [start for state in states[1:] for start in half_starts(state, recipe, settings)]
@@ -151,5 +177,21 @@ def adhesion_flow(search: Search, parent: ParentInterface, settings: AdhesionSet
     equilibrium = yield from relax_equilibrium(search.trials, search.winner, recipe, settings)
     if search.realised.defects.is_empty:
         # without defects every arrangement is the interface's own
-        coatings |= equilibrium
+        coatings |= {**equilibrium, "parent's own": parent.coating}
     return AdhesionOutcome(search=search, states=states, coatings=coatings, equilibrium=equilibrium)
+
+
+def charge_states(settings: AdhesionSettings) -> list[tuple[float, int]]:
+    """(y, vacancy order) of every state of charge below 1."""
+    return [(y, order) for y in settings.soc if y < 1 for order in range(settings.vacancy_orders)]
+
+
+def _like_charged_parent(
+    trial: Trial, parent: ParentInterface, charged: Result, recipe: dict[str, Any], settings: AdhesionSettings
+) -> RelaxTask:
+    """The placement at this state of charge on the positions of the charged pristine interface."""
+    at = {"y": recipe["y"], "order": recipe["order"], "seed": recipe["seed"]}
+    placed, cut = (delithiate(atoms, **at) for atoms in (trial.cut, parent.cut))
+    start = carry_over(placed, cut, charged.atoms)
+    own = {**recipe, "start": "charged parent", "parents": [*recipe["parents"], charged.key]}
+    return full_relaxation(own, start, settings)

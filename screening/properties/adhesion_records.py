@@ -202,17 +202,17 @@ def _state_details(state: ChargeState, pool: dict[tuple[float, int], Result]) ->
         "interface_eV": state.interface.energy,
         "substrate_starts_eV": {name: r.energy for name, r in state.substrates.items()},
         "substrate_reference_eV": pool[(state.y, state.order)].energy,
-        "li_transferred": li_transferred(state.start, state.interface.atoms),
-        "reacted": reacted(state.start, state.interface.atoms),
+        "li_transferred": li_transferred(state.cut, state.interface.atoms),
+        "reacted": reacted(state.cut, state.interface.atoms),
         **contact_metrics(state.interface.atoms),
     }
 
 
 def _state_flags(states: Sequence[ChargeState]) -> list[str]:
     flags = []
-    if any(reacted(s.start, s.interface.atoms) for s in states):
+    if any(reacted(s.cut, s.interface.atoms) for s in states):
         flags.append("reacted")
-    if any(li_transferred(s.start, s.interface.atoms) for s in states):
+    if any(li_transferred(s.cut, s.interface.atoms) for s in states):
         flags.append("li_transferred")
     return flags
 

@@ -17,7 +17,6 @@ class Trial:
     label: str
     where: str
     cut: Atoms
-    start: Atoms
     interface: Result
     coating: Result
 
@@ -48,17 +47,20 @@ class Search:
 
 @dataclass(kw_only=True)
 class ChargeState:
-    """The winning placement at one state of charge and one vacancy order."""
+    """The winning placement at one state of charge and one vacancy order.
+
+    `cut` is the interface with bulk-cut slabs, against which reaction and Li transfer are judged.
+    """
 
     y: float
     order: int
-    start: Atoms
+    cut: Atoms
     interface: Result
     substrates: dict[str, Result] = field(default_factory=dict)
 
     @property
     def y_realised(self) -> float:
-        return float(self.start.info["y_realised"])
+        return float(self.cut.info["y_realised"])
 
 
 @dataclass(kw_only=True)

@@ -13,7 +13,9 @@ from ase import Atoms
 from screening.config import AdhesionSettings, InterfaceSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
+from screening.properties.basin_hopping import basin_hopping, lowest
 from screening.properties.bulk import Crystal
+from screening.structures.contact import reacted
 from screening.structures.interface import Parent, find_parents, shift, split
 from screening.structures.placements import rattled
 
@@ -21,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 EV_PER_A2 = 16.021766339
 """J/m2 per eV/A^2."""
+FIRM_BONDS = 1.1
+"""Sums of covalent radii (Nb-O 2.5 A) within which the parent has to keep its bonds. What stretches further breaks in
+one candidate and not in the next, and one O atom decides who has reacted."""
 
 
 @dataclass(kw_only=True)
@@ -37,6 +42,8 @@ class ParentInterface:
         Millers, strain, area, planes, ... as `find_parents` reported them.
     registry, gap
         Lateral shift (fractions, see `structures.interface.shift`) and initial gap (A) that were chosen.
+    coating
+        The pristine coating slab alone in the lowest arrangement that was found.
     scan
         Work of adhesion (J/m2, rigid slabs) of every registry and gap that was tried.
     """
@@ -45,6 +52,7 @@ class ParentInterface:
     relaxed: Atoms
     geometry: Parent
     result: Result
+    coating: Result
     registry: tuple[float, float]
     gap: float
     scan: list[dict[str, Any]] = field(default_factory=list)
@@ -130,7 +138,7 @@ def parent_flow(
         chosen.gap,
         adhesion,
         recipe={**recipe, "termination": chosen.parent, "parents": [shortly.key]},
-        starts=interface.parent_starts,
+        interface=interface,
         start=shortly.atoms,
     )
     parent.scan = scan
@@ -144,14 +152,15 @@ def relax_parent(
     settings: AdhesionSettings,
     *,
     recipe: dict[str, Any],
-    starts: int,
+    interface: InterfaceSettings,
     start: Atoms | None = None,
 ) -> Generator[list[Task], list[Result], ParentInterface]:
-    """Relax the pristine interface at a given registry and gap from several starts; the lowest is the parent.
+    """Relax the pristine interface at a given registry and gap and search on for lower arrangements of its coating.
 
     The first start is `start` (same atoms as the geometry's, at that registry) or the interface as built; the coating
-    of the others is rattled. All candidates inherit the parent's coating, so a surface reconstruction that only some of
-    them found by chance would be mistaken for an effect of the dopant.
+    of the others is rattled; basin hopping goes on from the lowest. All candidates inherit the parent's coating, so a
+    reconstruction that only some of them found by chance would be mistaken for an effect of the dopant. Arrangements
+    that exchanged bonds with the cathode are passed over: they are reaction products.
     """
     cut = shift(geometry.atoms, *registry, gap)
     first = cut if start is None else start
@@ -163,15 +172,51 @@ def relax_parent(
             fmax=settings.fmax,
             max_steps=settings.max_steps,
         )
-        for n in range(starts)
+        for n in range(interface.parent_starts)
     ]
     usable = [r for r in results if r.failure is None]
     if not usable:
         raise CandidateFailed(f"the pristine interface cannot be relaxed ({results[0].failure})")
-    full = min(usable, key=lambda r: (not r.converged, r.energy))
-    logger.info("parent energies of %d starts: %s eV", starts, [round(r.energy, 2) for r in results])
+    best = lowest([r for r in usable if unreacted(cut, r.atoms)] or usable)
+    full = yield from basin_hopping(
+        best,
+        settings,
+        recipe={**recipe, **where, "step": "parent/hop"},
+        hops=interface.parent_hops,
+        region=1,
+        acceptable=lambda atoms: unreacted(cut, atoms),
+    )
+    logger.info("parent: starts at %s eV, hops to %.2f eV", [round(r.energy, 2) for r in results], full.energy)
+    coating = yield from _lowest_coating(cut, full, settings)
     cut.set_array("parent_index", np.arange(1, len(cut) + 1))
-    return ParentInterface(cut=cut, relaxed=full.atoms, geometry=geometry, result=full, registry=registry, gap=gap)
+    return ParentInterface(
+        cut=cut, relaxed=full.atoms, geometry=geometry, result=full, coating=coating, registry=registry, gap=gap
+    )
+
+
+def unreacted(cut: Atoms, relaxed: Atoms) -> bool:
+    """Whether no atom of a pristine interface has left its slab, or is about to."""
+    return not reacted(cut, relaxed, own_factor=FIRM_BONDS)
+
+
+def _lowest_coating(
+    cut: Atoms, interface: Result, settings: AdhesionSettings
+) -> Generator[list[Task], list[Result], Result]:
+    """The pristine coating slab alone: from bulk and from the interface's half, then basin hopping."""
+    recipe = {"step": "parent/coating", "parents": [interface.key]}
+    starts = {"cut": split(cut)[1], "half": split(interface.atoms)[1]}
+    results = yield [
+        RelaxTask(recipe={**recipe, "from": label}, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
+        for label, atoms in starts.items()
+    ]
+    usable = [r for r in results if r.failure is None]
+    if not usable:
+        raise CandidateFailed(f"the pristine coating slab cannot be relaxed ({results[0].failure})")
+    coating = yield from basin_hopping(
+        lowest(usable), settings, recipe={**recipe, "step": "parent/coating-hop"}, hops=settings.slab_hops
+    )
+    logger.info("pristine coating: %s eV, hops to %.2f eV", [round(r.energy, 2) for r in results], coating.energy)
+    return coating
 
 
 def _separated_energies(

@@ -19,17 +19,25 @@ from screening.structures.interface import split
 from screening.structures.placements import Placement, place
 
 
-def carry_over(placed: Atoms, parent: ParentInterface) -> Atoms:
-    """Move a placement drawn on the cut parent onto the relaxed parent.
+def carry_over(placed: Atoms, cut: Atoms, relaxed: Atoms) -> Atoms:
+    """Move a placement drawn on the cut pristine interface (or slab) onto the relaxed one.
 
-    Atoms of the parent take its displacement; inserted atoms (`parent_index` 0) the mean displacement of their six
-    nearest neighbours.
+    Atoms of the pristine structure take its displacement; inserted atoms (`parent_index` 0) the mean displacement of
+    their six nearest neighbours.
+
+    Parameters
+    ----------
+    placed, cut
+        With array `parent_index`, which says who is who.
+    relaxed
+        The atoms of `cut`, in its order.
     """
     start = placed.copy()
-    index = start.arrays["parent_index"]
-    displacement = parent.relaxed.positions - parent.cut.positions
+    index, own = start.arrays["parent_index"], cut.arrays["parent_index"]
+    displacement = np.zeros((own.max() + 1, 3))
+    displacement[own] = relaxed.positions - cut.positions
     known = np.flatnonzero(index > 0)
-    moved = displacement[index[known] - 1]
+    moved = displacement[index[known]]
     positions = start.positions.copy()
     positions[known] += moved
     for i in np.flatnonzero(index == 0):
@@ -88,7 +96,7 @@ def short_trials(
             )
     results = yield tasks
     trials = [
-        Trial(label=p.label, where=p.where, cut=p.atoms, start=s, interface=results[2 * i], coating=results[2 * i + 1])
+        Trial(label=p.label, where=p.where, cut=p.atoms, interface=results[2 * i], coating=results[2 * i + 1])
         for i, (p, s) in enumerate(zip(placements, starts, strict=True))
     ]
     usable = [t for t in trials if t.interface.failure is None]

@@ -13,6 +13,7 @@ from screening.config import AdhesionSettings
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.properties.adhesion_types import ChargeState, Trial
 from screening.properties.parent import ParentInterface
+from screening.properties.placement_search import carry_over
 from screening.structures.cathode import delithiate
 from screening.structures.interface import split
 from screening.structures.placements import rattled
@@ -34,50 +35,52 @@ def full_relaxation(recipe: dict[str, Any], atoms: Atoms, settings: AdhesionSett
     return RelaxTask(recipe=recipe, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
 
 
-def early_starts(
-    trial: Trial,
-    charged: Sequence[tuple[float, int]],
-    parent: ParentInterface,
-    recipe: dict[str, Any],
-    settings: AdhesionSettings,
-    *,
-    seed: int,
+def coating_starts(
+    trial: Trial, parent: ParentInterface, recipe: dict[str, Any], settings: AdhesionSettings, *, seed: int
 ) -> list[SlabStart]:
-    """All slab starts that need no relaxed interface: cut from bulk, rattled, and on from the placement search.
+    """Starts of a candidate's coating slab that need no relaxed interface.
 
-    The search has already relaxed the coating slab a little from the relaxed parent; the substrates of these starts
-    are the same for every candidate, so their recipes name none and they are computed once.
+    The search has already relaxed the slab a little from the relaxed parent; `parent` and `rattled` start from the
+    lowest arrangement of the pristine slab, so that no candidate's reference is lower only because it was searched
+    better.
     """
     starts: list[SlabStart] = []
     if "search" in settings.slab_starts and trial.coating.failure is None:
         searched = {**recipe, "parents": [trial.coating.key]}
         starts.append(_coating("search", trial.coating.atoms, searched, settings))
-    for label, seeds in _amplitudes(settings, seed):
-        amplitude = 0.0 if seeds is None else settings.rattle
-        coating = rattled(split(trial.cut)[1], amplitude, np.random.default_rng(seeds))
-        starts.append(_coating(label, coating, recipe, settings))
-        for y, order in [(1.0, 0), *charged]:
-            slab = delithiate(split(parent.cut)[0], y, order=order, seed=seed)
-            slab = rattled(slab, amplitude, np.random.default_rng(seeds))
-            shared = {
-                "step": "adhesion/slab",
-                "start": label,
-                "side": "substrate",
-                "y": y,
-                "order": order,
-                "seed": seed,
-            }
-            task = full_relaxation({**shared, "parents": [parent.result.key]}, slab, settings)
-            starts.append(SlabStart(side="substrate", label=label, task=task, y=y, order=order))
+    cut = split(trial.cut)[1]
+    if "cut" in settings.slab_starts:
+        starts.append(_coating("cut", cut, recipe, settings))
+    carried = carry_over(cut, split(parent.cut)[1], parent.coating.atoms)
+    inherited = {**recipe, "parents": [parent.coating.key]}
+    if "parent" in settings.slab_starts:
+        starts.append(_coating("parent", carried, inherited, settings))
+    for n in range(settings.n_rattled if "rattled" in settings.slab_starts else 0):
+        atoms = rattled(carried, settings.rattle, np.random.default_rng([seed, n]))
+        starts.append(_coating(f"rattled {n}", atoms, inherited, settings))
     return starts
 
 
-def _amplitudes(settings: AdhesionSettings, seed: int) -> list[tuple[str, list[int] | None]]:
-    """Labels of the starts cut from bulk, each with the seed of its rattling (None: as cut)."""
-    cuts: list[tuple[str, list[int] | None]] = [("cut", None)] if "cut" in settings.slab_starts else []
+def substrate_starts(
+    charged: Sequence[tuple[float, int]], parent: ParentInterface, settings: AdhesionSettings, *, seed: int
+) -> list[SlabStart]:
+    """Substrate slabs cut from bulk and rattled, at every state of charge.
+
+    They are the same for every candidate, so their recipes name none and they are computed once.
+    """
+    slab = split(parent.cut)[0]
+    cuts: list[tuple[str, Atoms]] = [("cut", slab)] if "cut" in settings.slab_starts else []
     if "rattled" in settings.slab_starts:
-        cuts += [(f"rattled {n}", [seed, n]) for n in range(settings.n_rattled)]
-    return cuts
+        rngs = [np.random.default_rng([seed, n]) for n in range(settings.n_rattled)]
+        cuts += [(f"rattled {n}", rattled(slab, settings.rattle, rng)) for n, rng in enumerate(rngs)]
+    starts: list[SlabStart] = []
+    for label, atoms in cuts:
+        for y, order in [(1.0, 0), *charged]:
+            recipe = {"step": "adhesion/slab", "start": label, "side": "substrate", "y": y, "order": order}
+            recipe |= {"seed": seed, "parents": [parent.result.key]}
+            task = full_relaxation(recipe, delithiate(atoms, y, order=order, seed=seed), settings)
+            starts.append(SlabStart(side="substrate", label=label, task=task, y=y, order=order))
+    return starts
 
 
 def half_starts(state: ChargeState, recipe: dict[str, Any], settings: AdhesionSettings) -> list[SlabStart]:

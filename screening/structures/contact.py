@@ -54,9 +54,9 @@ class Coordination:
     across: npt.NDArray[np.int_]
 
 
-def bonds(atoms: Atoms) -> Bonds:
-    """All cation-anion bonds of an interface."""
-    radii = BOND_FACTOR * covalent_radii[atoms.numbers]
+def bonds(atoms: Atoms, factor: float = BOND_FACTOR) -> Bonds:
+    """All cation-anion bonds of an interface, up to `factor` times the sum of covalent radii."""
+    radii = factor * covalent_radii[atoms.numbers]
     i, j, d = neighbor_list("ijd", atoms, radii)
     anions = is_anion(atoms)
     keep = ~anions[i] & anions[j]
@@ -65,9 +65,9 @@ def bonds(atoms: Atoms) -> Bonds:
     return Bonds(cation=i, anion=j, length=d, across=region[i] != region[j])
 
 
-def coordination(atoms: Atoms) -> Coordination:
+def coordination(atoms: Atoms, factor: float = BOND_FACTOR) -> Coordination:
     """Own-slab and cross-contact coordination of every atom."""
-    b = bonds(atoms)
+    b = bonds(atoms, factor)
     n = len(atoms)
     framework = atoms.numbers[b.cation] != _LI
     own = np.bincount(b.cation[~b.across], minlength=n) + np.bincount(b.anion[~b.across & framework], minlength=n)
@@ -75,15 +75,20 @@ def coordination(atoms: Atoms) -> Coordination:
     return Coordination(own=own, across=across)
 
 
-def reacted(before: Atoms, after: Atoms) -> list[str]:
+def reacted(before: Atoms, after: Atoms, *, own_factor: float = BOND_FACTOR) -> list[str]:
     """Why the contact counts as reacted (see the module docstring); empty when it does not.
 
     Parameters
     ----------
     before, after
         The interface as it was set up and as it relaxed, atoms in the same order.
+    own_factor
+        How far, in sums of covalent radii, an atom's bonds to its own slab reach after the relaxation. Less than
+        BOND_FACTOR judges more strictly: also what is about to react has reacted.
     """
     old, new = coordination(before), coordination(after)
+    if own_factor != BOND_FACTOR:
+        new = Coordination(own=coordination(after, own_factor).own, across=new.across)
     anions = is_anion(after)
     framework = ~anions & (after.numbers != _LI)
     tolerated = np.where(after.numbers == 15, 1, 2)

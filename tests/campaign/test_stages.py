@@ -31,7 +31,7 @@ def result(energy: float) -> Result:
 
 def search(candidate: Candidate, energy: float, label: str = "first") -> Search:
     found = result(energy)
-    trial = Trial(label=label, where="contact", cut=found.atoms, start=found.atoms, interface=found, coating=found)
+    trial = Trial(label=label, where="contact", cut=found.atoms, interface=found, coating=found)
     return Search(candidate=candidate, realised=candidate, trials=[trial], winner=0, relaxed=found)
 
 
@@ -54,6 +54,7 @@ def screened() -> Screened:
         relaxed=first.atoms,
         geometry=None,
         result=first,
+        coating=first,
         registry=(0, 0),
         gap=2.0,  # type: ignore[arg-type]
     )

@@ -20,10 +20,13 @@ WORKERS = 2
 TINY = {
     "preset": "quick",
     "site": "Nb",
-    "interface": {"registry_grid": [1, 1], "gaps": [2.0], "registry_relaxed": 1, "registry_steps": 2},
+    "interface": {
+        "registry_grid": [1, 1], "gaps": [2.0], "registry_relaxed": 1, "registry_steps": 2,
+        "parent_starts": 2, "parent_hops": 1,
+    },
     "bulk": {"n_relaxed": 1, "n_draws": 3, "fmax": 0.02, "max_steps": 12},
     "adhesion": {
-        "soc": [1.0], "contact_placements": 1, "prerelax_steps": 1, "slab_starts": ["cut", "half"],
+        "soc": [1.0], "contact_placements": 1, "prerelax_steps": 1, "slab_starts": ["cut", "half"], "slab_hops": 1,
         "fmax": 0.02, "max_steps": 7, "n_draws": 2,
     },
     "migration": {"n_images": 1, "max_steps": 4, "endpoint_max_steps": 7, "endpoint_fmax": 0.02, "fmax": 0.02},

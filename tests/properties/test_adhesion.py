@@ -12,6 +12,7 @@ from screening.config import AdhesionSettings, load_settings
 from screening.engine.records import Fidelity, Record
 from screening.engine.tasks import Result
 from screening.potentials.registry import load_potential
+from screening.properties.adhesion import adhesion_flow
 from screening.properties.adhesion_records import BulkEnergies, adhesion_records, pooled_substrates
 from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
 from screening.properties.parent import EV_PER_A2, ParentInterface
@@ -39,8 +40,9 @@ def parent(geometry: Parent) -> ParentInterface:
     step = np.random.default_rng(3).normal(scale=0.05, size=(len(cut), 3))
     relaxed.set_positions(cut.positions + step, apply_constraint=False)
     return ParentInterface(
-        cut=cut, relaxed=relaxed, geometry=geometry, result=result("parent", relaxed, 0.0), registry=(0, 0), gap=2.0
-    )
+        cut=cut, relaxed=relaxed, geometry=geometry, result=result("parent", relaxed, 0.0),
+        coating=result("coating", split(relaxed)[1], 0.0), registry=(0, 0), gap=2.0,
+    )  # fmt: skip
 
 
 def result(key: str, atoms: Atoms, energy: float, *, converged: bool = True, failure: str | None = None) -> Result:
@@ -69,7 +71,7 @@ def test_slabs_pulled_15_a_apart_do_not_feel_each_other(geometry: Parent) -> Non
 @pytest.mark.parametrize("name", ["Mg_Li-vLi-2of12", "Zr_Nb-iLi-1of12", "Ta_Nb-iso-1of12"])
 def test_a_placement_moves_onto_the_relaxed_parent(name: str, parent: ParentInterface) -> None:
     (placement, *_) = draw_placements(candidate(name), parent, SETTINGS, seed=0)
-    start = carry_over(placement.atoms, parent)
+    start = carry_over(placement.atoms, parent.cut, parent.relaxed)
     index = start.arrays["parent_index"]
     known = index > 0
     np.testing.assert_allclose(start.positions[known], parent.relaxed.positions[index[known] - 1], atol=1e-9)
@@ -84,7 +86,7 @@ def test_back_substitution_gives_the_pristine_composition_on_the_doped_positions
     name: str, parent: ParentInterface
 ) -> None:
     (placement, *_) = draw_placements(candidate(name), parent, SETTINGS, seed=0)
-    start = discharged(carry_over(placement.atoms, parent), seed=0)
+    start = discharged(carry_over(placement.atoms, parent.cut, parent.relaxed), seed=0)
     relaxed = start.copy()
     relaxed.set_positions(start.positions + 0.1, apply_constraint=False)
     pristine = back_substitute(relaxed, parent)
@@ -96,14 +98,42 @@ def test_back_substitution_gives_the_pristine_composition_on_the_doped_positions
     np.testing.assert_allclose(pristine.positions[filled], parent.relaxed.positions[filled])
 
 
+def test_a_charged_interface_also_starts_from_the_charged_parent_and_the_lower_counts(parent: ParentInterface) -> None:
+    settings = SETTINGS.model_copy(update={"vacancy_orders": 1, "slab_starts": ["cut"]})
+    (placement, *_) = draw_placements(candidate("Ta_Nb-iso-1of12"), parent, settings, seed=0)
+    start = discharged(carry_over(placement.atoms, parent.cut, parent.relaxed), seed=0)
+    short, coating = result("short", start, -100.0), result("c-short", split(start)[1], -40.0)
+    trial = Trial(label="a", where="contact", cut=placement.atoms, interface=short, coating=coating)
+    doped = candidate("Ta_Nb-iso-1of12")
+    search = Search(candidate=doped, realised=doped, trials=[trial], winner=0, relaxed=result("y1", start, -100.0))
+    charged = delithiate(parent.cut, 1 / 3, order=0, seed=0)
+    step = np.random.default_rng(5).normal(scale=0.3, size=(len(charged), 3))
+    charged.set_positions(charged.positions + step, apply_constraint=False)
+    parents = {(1 / 3, 0): result("charged", charged, -90.0)}
+
+    flow = adhesion_flow(search, parent, settings, seed=0, charged_parents=parents)
+    own, inherited, *slabs = next(flow)
+    assert len(own.atoms) == len(inherited.atoms) == len(charged)
+    np.testing.assert_allclose(inherited.atoms.positions, charged.positions, atol=1e-9)
+    assert "Ta" in inherited.atoms.get_chemical_symbols()
+    answers = [result("own", own.atoms, -91.0), result("inherited", inherited.atoms, -92.0)]
+    answers += [result(f"slab {n}", task.atoms, -45.0) for n, task in enumerate(slabs)]
+    with pytest.raises(StopIteration) as end:
+        flow.send(answers)
+    discharged_state, charged_state = end.value.value.states
+    assert discharged_state.interface.energy == -100.0
+    assert charged_state.interface.energy == -92.0
+    assert charged_state.y_realised == pytest.approx(1 / 3, abs=0.05)
+
+
 def outcome(
     parent: ParentInterface, interfaces: dict[float, list[float]], substrate: float, tag: str
 ) -> AdhesionOutcome:
     """A pristine outcome with given interface energies per y and order; coating slabs at -40 and -41 eV."""
     (placement, *_) = draw_placements(candidate("LiNbO3"), parent, SETTINGS, seed=0)
-    start = discharged(carry_over(placement.atoms, parent), seed=0)
+    start = discharged(carry_over(placement.atoms, parent.cut, parent.relaxed), seed=0)
     trial = Trial(
-        label="a", where="contact", cut=placement.atoms, start=start,
+        label="a", where="contact", cut=placement.atoms,
         interface=result("short", start, -100.0), coating=result("c-short", split(start)[1], -40.5),
     )  # fmt: skip
     states = []
@@ -112,7 +142,7 @@ def outcome(
             atoms = delithiate(start, y, order=order, seed=0)
             slab = result(f"{tag}-sub-{y:.2f}-{order}", split(atoms)[0], substrate)
             relaxed = result(f"i-{y:.2f}-{order}", atoms, energy)
-            states.append(ChargeState(y=y, order=order, start=atoms, interface=relaxed, substrates={"cut": slab}))
+            states.append(ChargeState(y=y, order=order, cut=atoms, interface=relaxed, substrates={"cut": slab}))
     coatings = {"cut": result("c1", split(start)[1], -40.0), "half": result("c2", split(start)[1], -41.0)}
     host = candidate("LiNbO3")
     search = Search(candidate=host, realised=host, trials=[trial], winner=0, relaxed=states[0].interface)

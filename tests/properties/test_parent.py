@@ -18,8 +18,10 @@ def geometry() -> Parent:
     return find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", SETTINGS.interface, 0)[0]
 
 
-def started(geometry: Parent, starts: int) -> tuple[Flow, list[Task]]:
-    flow = relax_parent(geometry, (0.25, 0.5), 2.2, SETTINGS.adhesion, recipe={"test": 1}, starts=starts)
+def started(geometry: Parent, starts: int, *, hops: int = 0, slab_hops: int = 0) -> tuple[Flow, list[Task]]:
+    interface = SETTINGS.interface.model_copy(update={"parent_starts": starts, "parent_hops": hops})
+    adhesion = SETTINGS.adhesion.model_copy(update={"slab_hops": slab_hops, "hop_width": 2})
+    flow = relax_parent(geometry, (0.25, 0.5), 2.2, adhesion, recipe={"test": 1}, interface=interface)
     return flow, next(flow)
 
 
@@ -31,8 +33,9 @@ def answer(task: Task, energy: float, *, converged: bool = True, failure: str | 
 
 
 def finish(flow: Flow, results: list[Result]) -> ParentInterface:
+    coatings = flow.send(results)
     with pytest.raises(StopIteration) as end:
-        flow.send(results)
+        flow.send([answer(task, -5.0 - n) for n, task in enumerate(coatings)])
     return end.value.value
 
 
@@ -73,3 +76,52 @@ def test_no_start_left_is_said_with_the_reason(geometry: Parent) -> None:
     flow, tasks = started(geometry, 2)
     with pytest.raises(CandidateFailed, match="forces are not numbers"):
         flow.send([answer(t, float("nan"), failure="forces are not numbers") for t in tasks])
+
+
+def test_hops_start_from_the_lowest_arrangement_so_far(geometry: Parent) -> None:
+    flow, (task,) = started(geometry, 1, hops=3)
+    first = flow.send([answer(task, -10.0)])
+    assert [t.recipe["parents"] for t in first] == [["-10.0"]] * 2
+    region = task.atoms.arrays["region"]
+    for hop in first:
+        moved = np.linalg.norm(hop.atoms.positions - task.atoms.positions, axis=1)
+        assert moved[region == 0].max() == 0.0
+        assert moved[region == 1].min() > 0.0
+    second = flow.send([answer(first[0], -9.0), answer(first[1], -11.0)])
+    assert [t.recipe["parents"] for t in second] == [["-11.0"]] * 2
+    # a failed hop, and a lower one that did not converge, change nothing
+    failed = answer(second[0], float("nan"), failure="atoms closer than 0.5 A")
+    third = flow.send([failed, answer(second[1], -20.0, converged=False)])
+    assert [t.recipe["parents"] for t in third] == [["-11.0"]] * 2
+    parent = finish(flow, [answer(t, -10.5) for t in third])
+    assert parent.result.energy == -11.0
+    np.testing.assert_array_equal(parent.relaxed.positions, first[1].atoms.positions)
+
+
+def test_an_arrangement_that_exchanged_bonds_with_the_cathode_is_no_parent(geometry: Parent) -> None:
+    flow, (task,) = started(geometry, 1, hops=1)
+    hops = flow.send([answer(task, -10.0)])
+    product = hops[0].atoms
+    region, z = product.arrays["region"], product.positions[:, 2]
+    oxygen = (product.numbers == 8) & (region == 1)
+    pulled = int(np.flatnonzero(oxygen)[np.argmin(z[oxygen])])
+    metal = (product.numbers == 28) & (region == 0)
+    top = int(np.flatnonzero(metal)[np.argmax(z[metal])])
+    positions = product.positions.copy()
+    positions[pulled] = positions[top] + [0.0, 0.0, 1.9]
+    niobium = np.flatnonzero((product.numbers == 41) & (region == 1))
+    positions[niobium, 2] += 3.0  # the oxygen stays behind, bonded to the cathode only
+    product.set_positions(positions, apply_constraint=False)
+    parent = finish(flow, [answer(hops[0], -30.0), answer(hops[1], -10.5)])
+    assert parent.result.energy == -10.5
+
+
+def test_the_lowest_coating_slab_is_kept_for_the_candidates(geometry: Parent) -> None:
+    flow, (task,) = started(geometry, 1, slab_hops=1)
+    coatings = flow.send([answer(task, -10.0)])
+    assert [t.recipe["from"] for t in coatings] == ["cut", "half"]
+    hops = flow.send([answer(coatings[0], -4.0), answer(coatings[1], -5.0)])
+    assert [t.recipe["parents"] for t in hops] == [["-5.0"]] * 2
+    with pytest.raises(StopIteration) as end:
+        flow.send([answer(hops[0], -6.0), answer(hops[1], -5.5)])
+    assert end.value.value.coating.energy == -6.0

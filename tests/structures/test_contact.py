@@ -46,6 +46,13 @@ def test_an_oxygen_that_changes_sides_is_a_reaction() -> None:
     assert reacted(_toy(), pulled) == ["1 O left their slab's cations for the other slab"]
 
 
+def test_a_stricter_judgement_also_finds_what_is_about_to_react() -> None:
+    stretched = _toy(offset=-0.7)  # 2.6 A from Nb: bonded within 1.2 sums of covalent radii (2.8 A), not within 1.1
+    stretched.positions[:4, 2] += 0.4  # 2.0 A from Ni
+    assert reacted(_toy(), stretched) == []
+    assert reacted(_toy(), stretched, own_factor=1.1) == ["1 O left their slab's cations for the other slab"]
+
+
 def test_a_cation_that_swaps_its_shell_is_a_reaction() -> None:
     moved = _toy()
     moved.positions[4] = [0, 0.9, 1.3]

@@ -1,0 +1,60 @@
+"""Monotonic basin hopping: rattle the lowest arrangement so far, relax, keep what is lower.
+
+Wales and Doye, J. Phys. Chem. A 101, 5111 (1997), 10.1021/jp970984n, at zero temperature. Independent starts of a cut
+LiNbO3 interface end anywhere within 2 eV; hops go down step by step and cost a third of a start each, because most
+of the structure is relaxed already (docs/convergence.md).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from screening.config import AdhesionSettings
+from screening.engine.tasks import RelaxTask, Result, Task
+from screening.structures.placements import rattled
+
+
+def basin_hopping(
+    first: Result,
+    settings: AdhesionSettings,
+    *,
+    recipe: dict[str, Any],
+    hops: int,
+    region: int | None = None,
+    acceptable: Callable[[Atoms], bool] = lambda atoms: True,
+) -> Generator[list[Task], list[Result], Result]:
+    """Lowest relaxed arrangement after `hops` generations of `settings.hop_width` hops each.
+
+    Parameters
+    ----------
+    first
+        Relaxed start.
+    recipe
+        Identity of what is searched; generation, start and the result hopped from are added.
+    region
+        Only atoms of this region are rattled (all free ones by default).
+    acceptable
+        A lower arrangement that is not acceptable is passed over.
+    """
+    best = first
+    for hop in range(hops):
+        results = yield [
+            RelaxTask(
+                recipe={**recipe, "hop": hop, "start": n, "rattle": settings.rattle, "parents": [best.key]},
+                atoms=rattled(best.atoms, settings.rattle, np.random.default_rng([hop, n]), region=region),
+                fmax=settings.fmax,
+                max_steps=settings.max_steps,
+            )
+            for n in range(settings.hop_width)
+        ]
+        best = lowest([best, *(r for r in results if r.failure is None and acceptable(r.atoms))])
+    return best
+
+
+def lowest(results: Sequence[Result]) -> Result:
+    """The converged result of lowest energy; of unconverged ones only where there is no other."""
+    return min(results, key=lambda r: (not r.converged, r.energy))
