@@ -187,7 +187,7 @@ def relax_parent(
         acceptable=lambda atoms: unreacted(cut, atoms),
     )
     logger.info("parent: starts at %s eV, hops to %.2f eV", [round(r.energy, 2) for r in results], full.energy)
-    coating = yield from _lowest_coating(cut, full, settings)
+    coating = yield from _lowest_coating(cut, full, settings, interface.parent_starts)
     cut.set_array("parent_index", np.arange(1, len(cut) + 1))
     return ParentInterface(
         cut=cut, relaxed=full.atoms, geometry=geometry, result=full, coating=coating, registry=registry, gap=gap
@@ -200,11 +200,14 @@ def unreacted(cut: Atoms, relaxed: Atoms) -> bool:
 
 
 def _lowest_coating(
-    cut: Atoms, interface: Result, settings: AdhesionSettings
+    cut: Atoms, interface: Result, settings: AdhesionSettings, n_starts: int
 ) -> Generator[list[Task], list[Result], Result]:
-    """The pristine coating slab alone: from bulk and from the interface's half, then basin hopping."""
+    """The pristine coating slab alone: from bulk, rattled and not, and the interface's half; then basin hopping."""
     recipe = {"step": "parent/coating", "parents": [interface.key]}
-    starts = {"cut": split(cut)[1], "half": split(interface.atoms)[1]}
+    slab = split(cut)[1]
+    starts = {"cut": slab, "half": split(interface.atoms)[1]}
+    for n in range(1, n_starts):
+        starts[f"rattled {n}"] = rattled(slab, settings.rattle, np.random.default_rng(n))
     results = yield [
         RelaxTask(recipe={**recipe, "from": label}, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
         for label, atoms in starts.items()

@@ -117,10 +117,10 @@ def test_an_arrangement_that_exchanged_bonds_with_the_cathode_is_no_parent(geome
 
 
 def test_the_lowest_coating_slab_is_kept_for_the_candidates(geometry: Parent) -> None:
-    flow, (task,) = started(geometry, 1, slab_hops=1)
-    coatings = flow.send([answer(task, -10.0)])
-    assert [t.recipe["from"] for t in coatings] == ["cut", "half"]
-    hops = flow.send([answer(coatings[0], -4.0), answer(coatings[1], -5.0)])
+    flow, tasks = started(geometry, 2, slab_hops=1)
+    coatings = flow.send([answer(task, -10.0) for task in tasks])
+    assert [t.recipe["from"] for t in coatings] == ["cut", "half", "rattled 1"]
+    hops = flow.send([answer(task, energy) for task, energy in zip(coatings, (-4.0, -5.0, -4.5), strict=True)])
     assert [t.recipe["parents"] for t in hops] == [["-5.0"]] * 2
     with pytest.raises(StopIteration) as end:
         flow.send([answer(hops[0], -6.0), answer(hops[1], -5.5)])
