@@ -32,17 +32,16 @@ from screening.properties.parent import EV_PER_A2, ParentInterface, parent_flow,
 from screening.structures.interface import find_parents, shift, split
 
 CASES: list[dict[str, Any]] = [
-    {"min_planes": 2, "min_thickness": 0.0},
-    {"min_planes": 3, "min_thickness": 0.0},
-    {"min_planes": 4, "min_thickness": 0.0},
     {},
     {"min_planes": 5, "max_atoms": 500},
+    {"min_planes": 2, "min_thickness": 0.0},
+    {"min_planes": 4, "min_thickness": 0.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 10.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 15.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 20.0},
 ]
-"""Departures from the standard interface; `{}` is the standard parent itself. Vacuum is varied with one start of the
-parent, since it is the same atoms that relax."""
+"""Departures from the standard interface; `{}` is the standard parent itself. Vacuum is varied with one start and
+without hops, since it is the same atoms that relax."""
 
 THICKER: list[dict[str, Any]] = [{"min_planes": 5, "max_atoms": 500}, {"min_planes": 6, "max_atoms": 500}]
 """Interfaces onto which the relaxed standard parent and its slabs are carried over."""
@@ -90,12 +89,13 @@ def one_case(
     interface = settings.interface.model_copy(update=case)
     geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
     recipe = {"benchmark": "slab_convergence", "interface": interface.model_dump(mode="json")}
+    adhesion = settings.adhesion if interface.parent_hops else settings.adhesion.model_copy(update={"slab_hops": 0})
     parent = yield from relax_parent(
-        geometry, chosen.registry, chosen.gap, settings.adhesion, recipe=recipe, interface=interface
+        geometry, chosen.registry, chosen.gap, adhesion, recipe=recipe, interface=interface
     )
     pristine = enumerate_candidates("Mg", "0", host=settings.host).candidates[0]
-    search = yield from search_flow(pristine, parent, settings.adhesion, seed=settings.seed)
-    outcome = yield from adhesion_flow(search, parent, settings.adhesion, seed=settings.seed)
+    search = yield from search_flow(pristine, parent, adhesion, seed=settings.seed)
+    outcome = yield from adhesion_flow(search, parent, adhesion, seed=settings.seed)
     rigid = shift(geometry.atoms, *chosen.registry, chosen.gap)
     parts = {"interface": rigid, "substrate": split(rigid)[0], "coating": split(rigid)[1]}
     points = yield [
