@@ -89,8 +89,8 @@ def adhesion_records(
         work = (-high * per_area, -low * per_area)
         used = [s.interface for s in states] + [pool[(y, s.order)] for s in states]
         shared: dict[str, Any] = {
-            "flags": (*flags, *_state_flags(states)),
-            "details": {**common, "y": y, "orders": [_state_details(s, pool) for s in states]},
+            "flags": (*flags, *_state_flags(states, parent)),
+            "details": {**common, "y": y, "orders": [_state_details(s, pool, parent) for s in states]},
         }
         own, lowest = {"results": [*used, coating], **shared}, {"results": [*used, equilibrium], **shared}
         records += [
@@ -195,7 +195,9 @@ def _surface_energy(slab: float | None, reference: float | None, area: float) ->
     return None if slab is None or reference is None else (slab - reference) / (2 * area) * EV_PER_A2
 
 
-def _state_details(state: ChargeState, pool: dict[tuple[float, int], Result]) -> dict[str, Any]:
+def _state_details(
+    state: ChargeState, pool: dict[tuple[float, int], Result], parent: ParentInterface
+) -> dict[str, Any]:
     return {
         "order": state.order,
         "y_realised": state.y_realised,
@@ -203,14 +205,20 @@ def _state_details(state: ChargeState, pool: dict[tuple[float, int], Result]) ->
         "substrate_starts_eV": {name: r.energy for name, r in state.substrates.items()},
         "substrate_reference_eV": pool[(state.y, state.order)].energy,
         "li_transferred": li_transferred(state.cut, state.interface.atoms),
-        "reacted": reacted(state.cut, state.interface.atoms),
+        "reacted": _reacted(state, parent),
         **contact_metrics(state.interface.atoms),
     }
 
 
-def _state_flags(states: Sequence[ChargeState]) -> list[str]:
+def _reacted(state: ChargeState, parent: ParentInterface) -> list[str]:
+    index = state.cut.arrays["parent_index"]
+    was_li = np.isin(index, 1 + np.flatnonzero(parent.cut.numbers == 3))
+    return reacted(state.cut, state.interface.atoms, on_li_sites=was_li & (state.cut.numbers != 3))
+
+
+def _state_flags(states: Sequence[ChargeState], parent: ParentInterface) -> list[str]:
     flags = []
-    if any(reacted(s.cut, s.interface.atoms) for s in states):
+    if any(_reacted(s, parent) for s in states):
         flags.append("reacted")
     if any(li_transferred(s.cut, s.interface.atoms) for s in states):
         flags.append("li_transferred")

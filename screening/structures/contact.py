@@ -8,7 +8,8 @@ An interface has *reacted* when bonds were exchanged across the contact, not mer
   many bonds to the other slab as would replace one;
 - a framework cation has more bonds to the other slab than to its own, and had not before: it crossed;
 - an anion lost its last framework neighbour in its own slab and is bonded to the other slab: it was pulled out.
-Cations of one slab that complete their shell with anions of the other are adhesion and not flagged.
+Cations of one slab that complete their shell with anions of the other are adhesion and not flagged; nor are dopants on
+Li sites that turn to the other slab without crossing.
 """
 
 from __future__ import annotations
@@ -75,7 +76,13 @@ def coordination(atoms: Atoms, factor: float = BOND_FACTOR) -> Coordination:
     return Coordination(own=own, across=across)
 
 
-def reacted(before: Atoms, after: Atoms, *, own_factor: float = BOND_FACTOR) -> list[str]:
+def reacted(
+    before: Atoms,
+    after: Atoms,
+    *,
+    own_factor: float = BOND_FACTOR,
+    on_li_sites: npt.NDArray[np.bool_] | None = None,
+) -> list[str]:
     """Why the contact counts as reacted (see the module docstring); empty when it does not.
 
     Parameters
@@ -85,6 +92,9 @@ def reacted(before: Atoms, after: Atoms, *, own_factor: float = BOND_FACTOR) -> 
     own_factor
         How far, in sums of covalent radii, an atom's bonds to its own slab reach after the relaxation. Less than
         BOND_FACTOR judges more strictly: also what is about to react has reacted.
+    on_li_sites
+        (N,) dopants on Li sites. Li at the contact turns to the other slab's anions without any reaction, and so does
+        what replaces it: only crossing counts.
     """
     old, new = coordination(before), coordination(after)
     if own_factor != BOND_FACTOR:
@@ -94,6 +104,8 @@ def reacted(before: Atoms, after: Atoms, *, own_factor: float = BOND_FACTOR) -> 
     tolerated = np.where(after.numbers == 15, 1, 2)
     gained = new.across - old.across
     exchanged = framework & (old.own - new.own >= tolerated) & (gained >= 1)
+    if on_li_sites is not None:
+        exchanged &= ~on_li_sites
     crossed = framework & (new.across > new.own) & (old.across <= old.own)
     pulled = anions & (old.own > 0) & (new.own == 0) & (new.across > 0)
     reasons = []

@@ -60,6 +60,21 @@ def test_a_cation_that_swaps_its_shell_is_a_reaction() -> None:
     assert any("Nb" in reason for reason in reacted(_toy(), moved))
 
 
+def test_a_dopant_on_a_li_site_may_turn_to_the_other_slab_but_not_cross() -> None:
+    before, turned = _toy(), _toy()
+    before.numbers[4] = turned.numbers[4] = 12
+    turned.positions[6:8, 2] += 1.5  # the dopant keeps two of four own O ...
+    turned.positions[:4, 2] += 2.9
+    turned.positions[1] = [0.6, 0.6, 3.3]  # ... and gains one of the other slab
+    on_li_sites = np.arange(10) == 4
+    assert reacted(before, turned) == ["1 Mg exchanged own-slab anions for anions of the other slab"]
+    assert reacted(before, turned, on_li_sites=on_li_sites) == []
+    crossed = before.copy()
+    crossed.positions[4] = [0, 0.9, 0.6]
+    crossed.positions[0] = [0, 0, -3.0]
+    assert "1 Mg crossed to the other slab" in reacted(before, crossed, on_li_sites=on_li_sites)
+
+
 def test_li_that_crosses_is_counted_once() -> None:
     before, after = _toy(), _toy()
     after.positions[9, 2] = 2.6
