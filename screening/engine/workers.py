@@ -116,10 +116,15 @@ def _start_worker(potential_name: str, device: str, log_level: int) -> None:
     logging.basicConfig(level=log_level)
     _die_with_parent()
     import torch
+    from threadpoolctl import threadpool_limits
 
     from screening.potentials.registry import load_potential
 
     torch.set_num_threads(1)
+    # BLAS too: its threads, one per core in every worker, wait for each other by spinning. The variables are for
+    # libraries that are loaded later.
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threadpool_limits(limits=1)
     try:
         load_potential(potential_name, device, self_check=False)
     except Exception:
