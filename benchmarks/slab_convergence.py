@@ -35,7 +35,6 @@ CASES: list[dict[str, Any]] = [
     {},
     {"min_planes": 5, "max_atoms": 500},
     {"min_planes": 2, "min_thickness": 0.0},
-    {"min_planes": 4, "min_thickness": 0.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 10.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 15.0},
     {"parent_starts": 1, "parent_hops": 0, "vacuum": 20.0},
