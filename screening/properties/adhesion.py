@@ -17,13 +17,12 @@ from screening.chemistry.compensation import rescale
 from screening.config import AdhesionSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
-from screening.properties.basin_hopping import lowest
+from screening.properties.basin_hopping import full_relaxation, lowest
 from screening.properties.parent import ParentInterface, unreacted
 from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements, short_trials
 from screening.properties.slab_references import (
     coating_starts,
     file_results,
-    full_relaxation,
     half_starts,
     relax_equilibrium,
     substrate_starts,

@@ -18,6 +18,11 @@ from screening.engine.tasks import RelaxTask, Result, Task
 from screening.structures.placements import rattled
 
 
+def full_relaxation(recipe: dict[str, Any], atoms: Atoms, settings: AdhesionSettings) -> RelaxTask:
+    """Relax to the preset's force at fixed cell."""
+    return RelaxTask(recipe=recipe, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
+
+
 def basin_hopping(
     first: Result,
     settings: AdhesionSettings,
@@ -43,11 +48,10 @@ def basin_hopping(
     best = first
     for hop in range(hops):
         results = yield [
-            RelaxTask(
-                recipe={**recipe, "hop": hop, "start": n, "rattle": settings.rattle, "parents": [best.key]},
-                atoms=rattled(best.atoms, settings.rattle, np.random.default_rng([hop, n]), region=region),
-                fmax=settings.fmax,
-                max_steps=settings.max_steps,
+            full_relaxation(
+                {**recipe, "hop": hop, "start": n, "rattle": settings.rattle, "parents": [best.key]},
+                rattled(best.atoms, settings.rattle, np.random.default_rng([hop, n]), region=region),
+                settings,
             )
             for n in range(settings.hop_width)
         ]

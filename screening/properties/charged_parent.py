@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from screening.config import AdhesionSettings
-from screening.engine.tasks import RelaxTask, Result, Task, require
-from screening.properties.basin_hopping import basin_hopping
+from screening.engine.tasks import Result, Task, require
+from screening.properties.basin_hopping import basin_hopping, full_relaxation
 from screening.properties.parent import ParentInterface, unreacted
 from screening.structures.cathode import delithiate
 
@@ -27,7 +27,7 @@ def charged_parent_flow(
     """
     recipe = {"step": "parent/charged", "y": y, "order": order, "seed": seed, "parents": [parent.result.key]}
     start = delithiate(parent.relaxed, y, order=order, seed=seed)
-    (first,) = yield [RelaxTask(recipe=recipe, atoms=start, fmax=settings.fmax, max_steps=settings.max_steps)]
+    (first,) = yield [full_relaxation(recipe, start, settings)]
     require(first, f"the pristine interface at y = {y:.3g}")
     cut = delithiate(parent.cut, y, order=order, seed=seed)
     return (

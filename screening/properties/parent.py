@@ -13,7 +13,7 @@ from ase import Atoms
 from screening.config import AdhesionSettings, InterfaceSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
-from screening.properties.basin_hopping import basin_hopping, lowest
+from screening.properties.basin_hopping import basin_hopping, full_relaxation, lowest
 from screening.properties.bulk import Crystal
 from screening.structures.contact import reacted
 from screening.structures.interface import Parent, find_parents, shift, split
@@ -166,11 +166,10 @@ def relax_parent(
     first = cut if start is None else start
     where = {"step": "parent/relax", "registry": list(registry), "gap": gap}
     results = yield [
-        RelaxTask(
-            recipe={**recipe, **where, "start": n, "rattle": settings.rattle if n else 0.0},
-            atoms=rattled(first, settings.rattle if n else 0.0, np.random.default_rng(n), region=1),
-            fmax=settings.fmax,
-            max_steps=settings.max_steps,
+        full_relaxation(
+            {**recipe, **where, "start": n, "rattle": settings.rattle if n else 0.0},
+            rattled(first, settings.rattle if n else 0.0, np.random.default_rng(n), region=1),
+            settings,
         )
         for n in range(interface.parent_starts)
     ]
@@ -208,10 +207,7 @@ def _lowest_coating(
     starts = {"cut": slab, "half": split(interface.atoms)[1]}
     for n in range(1, n_starts):
         starts[f"rattled {n}"] = rattled(slab, settings.rattle, np.random.default_rng(n))
-    results = yield [
-        RelaxTask(recipe={**recipe, "from": label}, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
-        for label, atoms in starts.items()
-    ]
+    results = yield [full_relaxation({**recipe, "from": label}, atoms, settings) for label, atoms in starts.items()]
     usable = [r for r in results if r.failure is None]
     if not usable:
         raise CandidateFailed(f"the pristine coating slab cannot be relaxed ({results[0].failure})")

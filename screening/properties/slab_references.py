@@ -12,6 +12,7 @@ from ase import Atoms
 from screening.config import AdhesionSettings
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.properties.adhesion_types import ChargeState, Trial
+from screening.properties.basin_hopping import full_relaxation
 from screening.properties.parent import ParentInterface
 from screening.properties.placement_search import carry_over
 from screening.structures.cathode import delithiate
@@ -28,11 +29,6 @@ class SlabStart:
     task: RelaxTask
     y: float = 1.0
     order: int = 0
-
-
-def full_relaxation(recipe: dict[str, Any], atoms: Atoms, settings: AdhesionSettings) -> RelaxTask:
-    """Relax to the preset's force at fixed cell."""
-    return RelaxTask(recipe=recipe, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
 
 
 def coating_starts(
