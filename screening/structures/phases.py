@@ -1,37 +1,36 @@
 """Competing phases: crystal facts from datasets/phases/*.yaml, and the atoms they describe.
 
-A phase is either given site by site, or as an ordering on a parent lattice (`parent`, `supercell`, `fill`); then the
-orderings of lowest Ewald energy that have the stated space group are built and the potential decides between them.
+A phase is given in one of three ways: site by site (`lattice`, `sites`); as an isotype of another entry (`isotype_of`,
+`replace`, `lattice`); or as an ordering on a parent lattice (`parent`, `supercell`, `fill`), of which the orderings of
+lowest Ewald energy that have the stated space group are built and the potential decides between them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from ase import Atoms
 from ase.formula import Formula
-from numpy.typing import NDArray
 
 from screening.assets import asset
 from screening.errors import UserError
+from screening.structures.phase_orderings import orderings
 
 SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
 
-MAX_ORDERINGS = 20_000
-_ENERGY_TOLERANCE = 1e-5  # eV; orderings closer than this in Ewald energy are taken as equivalent
 _REQUIRED = ("name", "formula", "space_group", "source")
+_GEOMETRY = ("space_group", "origin_shift", "supercell", "fill", "charges", "keep", "dispersion_bound")
+_KEYS = {*_REQUIRED, *_GEOMETRY, "lattice", "sites", "parent", "reference", "volume_per_atom"}
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +43,8 @@ class PhaseFacts:
         International number.
     volume
         Stated volume, A^3 per atom; None for a molecule in a box.
+    dispersion_bound
+        Layers or molecules held together by dispersion, which PBE and potentials trained on it lack: the cell is kept.
     reference
         ``{"energy_per_atom": eV, "source": ...}`` for a gas whose energy is not left to the potential.
     facts_sha256
@@ -55,6 +56,7 @@ class PhaseFacts:
     space_group: int
     volume: float | None
     source: str
+    dispersion_bound: bool = False
     reference: dict[str, Any] | None = field(hash=False)
     facts_sha256: str
     entry: dict[str, Any] = field(repr=False, hash=False, compare=False)
@@ -64,17 +66,25 @@ class PhaseFacts:
         """Atoms of each element in the formula."""
         return dict(Formula(self.formula).count())
 
+    @property
+    def substituted(self) -> bool:
+        """Predicted by ionic substitution: neither its volume nor its space group is a fact."""
+        return self.source.startswith("substitution:")
+
 
 @cache
 def _all_phases(folder: Path) -> tuple[PhaseFacts, ...]:
-    phases: dict[str, PhaseFacts] = {}
+    entries: dict[str, tuple[dict[str, Any], str]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        for entry in yaml.safe_load(path.read_text()) or []:
-            facts = parse_facts(entry, where=path.name)
-            if facts.name in phases:
-                raise UserError(f"{path.name}: phase {facts.name} is listed twice; give the second one another name")
-            phases[facts.name] = facts
-    return tuple(phases.values())
+        for entry in yaml.load(path.read_text(), Loader=_LOADER) or []:
+            name = entry.get("name", "?")
+            if name in entries:
+                raise UserError(f"{path.name}: phase {name} is listed twice; give the second one another name")
+            entries[name] = (entry, path.name)
+    known = {name: entry for name, (entry, _) in entries.items()}
+    return tuple(
+        parse_facts(resolve_isotype(entry, known, where=where), where=where) for entry, where in entries.values()
+    )
 
 
 def load_phases(elements: Iterable[str] | None = None, folder: Path | None = None) -> list[PhaseFacts]:
@@ -98,15 +108,57 @@ def load_phases(elements: Iterable[str] | None = None, folder: Path | None = Non
     return [facts for facts in phases if set(facts.composition) <= wanted]
 
 
+def resolve_isotype(entry: dict[str, Any], known: Mapping[str, dict[str, Any]], *, where: str) -> dict[str, Any]:
+    """An entry that names another one (`isotype_of`) with that one's sites, elements replaced; others as they are.
+
+    Raises
+    ------
+    UserError
+        When the other entry does not exist, or an element to replace does not occur in it.
+    """
+    if "isotype_of" not in entry:
+        return entry
+    name = entry.get("name", "?")
+    base_name = entry["isotype_of"]
+    if base_name not in known or base_name == name:
+        raise UserError(f"{where}: phase {name} is said to be isotypic with {base_name}, which is not listed")
+    if "lattice" not in entry:
+        raise UserError(f"{where}: phase {name} lacks lattice; an isotype states its own")
+    base = resolve_isotype(known[base_name], known, where=where)
+    replace = {str(k): str(v) for k, v in entry.get("replace", {}).items()}
+    geometry = base if "sites" in base else base["parent"]
+    present = {site[0] for site in geometry["sites"]} | {k for fill in base.get("fill", {}).values() for k in fill}
+    if strange := sorted(set(replace) - present):
+        raise UserError(f"{where}: phase {name} replaces {', '.join(strange)}, which {base_name} does not hold")
+
+    def named(symbol: str) -> str:
+        return replace.get(symbol, symbol)
+
+    own = {k: v for k, v in entry.items() if k not in ("isotype_of", "replace", "lattice")}
+    moved = [[named(site[0]), *site[1:]] for site in geometry["sites"]]
+    resolved = {k: v for k, v in base.items() if k in _GEOMETRY} | own
+    if "sites" in base:
+        return {**resolved, "lattice": entry["lattice"], "sites": moved}
+    return {
+        **resolved,
+        "parent": {**base["parent"], "lattice": entry["lattice"], "sites": moved},
+        "fill": {site: {named(k): v for k, v in fill.items()} for site, fill in base["fill"].items()},
+        "charges": {named(k): v for k, v in base["charges"].items()},
+    }
+
+
 def parse_facts(entry: dict[str, Any], *, where: str = "entry") -> PhaseFacts:
     """Check one YAML entry and turn it into facts."""
-    from pymatgen.symmetry.groups import SpaceGroup
-
     if missing := [key for key in _REQUIRED if key not in entry]:
         raise UserError(f"{where}: phase {entry.get('name', '?')} lacks {', '.join(missing)}")
+    if unknown := sorted(set(entry) - _KEYS):
+        raise UserError(
+            f"{where}: phase {entry['name']} has the unknown key {unknown[0]}; see datasets/phases for examples"
+        )
     if ("sites" in entry) == ("parent" in entry):
         raise UserError(f"{where}: phase {entry['name']} needs either sites or a parent with a supercell and a fill")
-    text = json.dumps(entry, sort_keys=True, separators=(",", ":"))
+    facts = {k: v for k, v in entry.items() if k != "source"}  # better known origins change no energy
+    text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
     geometry = entry if "sites" in entry else entry["parent"]
     lattice = _lattice(geometry["lattice"])
     volume: float | None = entry.get("volume_per_atom")
@@ -116,9 +168,10 @@ def parse_facts(entry: dict[str, Any], *, where: str = "entry") -> PhaseFacts:
     return PhaseFacts(
         name=entry["name"],
         formula=entry["formula"],
-        space_group=SpaceGroup(entry["space_group"].split(":")[0]).int_number,
+        space_group=_group_number(str(entry["space_group"]).split(":")[0], where=f"{where}: phase {entry['name']}"),
         volume=volume,
         source=entry["source"],
+        dispersion_bound=bool(entry.get("dispersion_bound", False)),
         reference=entry.get("reference"),
         facts_sha256=hashlib.sha256(text.encode()).hexdigest()[:16],
         entry=entry,
@@ -146,7 +199,7 @@ def _built(facts: PhaseFacts) -> tuple[Atoms, ...]:
         structures = [_from_sites(entry, facts.name)]
     else:
         parent = _from_sites({**entry["parent"], "formula": None}, facts.name)
-        structures = _orderings(parent, entry, facts)
+        structures = orderings(parent, entry, facts.name, facts.space_group)
     found = []
     for structure in structures:
         primitive: Structure = structure if facts.reference else structure.get_primitive_structure(tolerance=0.05)
@@ -165,6 +218,27 @@ def space_group_number(atoms: Atoms, symprec: float = SYMPREC) -> int:
     cell = (atoms.cell.array, atoms.get_scaled_positions(), atoms.numbers)
     dataset = spglib.get_symmetry_dataset(cell, symprec=symprec)
     return 0 if dataset is None else int(dataset.number)
+
+
+@cache
+def _standard_symbols() -> dict[str, int]:
+    import spglib
+
+    types = [spglib.get_spacegroup_type(hall) for hall in range(1, 531)]
+    return {t.international_short: int(t.number) for t in types if t is not None}
+
+
+def _group_number(symbol: str, *, where: str) -> int:
+    """International number of a Hermann-Mauguin symbol."""
+    if symbol in _standard_symbols():
+        return _standard_symbols()[symbol]
+    from pymatgen.symmetry.groups import SpaceGroup
+
+    # knows the other settings (P2_1/n, Pbnm), but takes up to a second for each
+    try:
+        return int(SpaceGroup(symbol).int_number)
+    except ValueError as error:
+        raise UserError(f"{where} has the unknown space group {symbol!r}; write it as R-3m or P2_1/c") from error
 
 
 def _reduced(formula: str) -> str:
@@ -195,81 +269,28 @@ def _lattice(values: dict[str, float]) -> Any:
     )
 
 
+@cache
+def _space_group(symbol: str) -> Any:
+    from pymatgen.symmetry.groups import SpaceGroup
+
+    return SpaceGroup(symbol)  # kept: its operations take up to a second to generate
+
+
 def _from_sites(entry: dict[str, Any], name: str) -> Any:
     """pymatgen structure of the conventional cell; every Wyckoff multiplicity is checked."""
     from pymatgen.core import DummySpecies, Structure
 
-    cell = _lattice(entry["lattice"])
+    cell, group = _lattice(entry["lattice"]), _space_group(entry["space_group"])
+    if not group.is_compatible(cell):
+        raise UserError(f"phase {name}: a lattice of {cell.parameters} does not fit {entry['space_group']}")
     shift = [_number(v) for v in entry.get("origin_shift", (0, 0, 0))]
     species, coords = [], []
     for element, wyckoff, *xyz in entry["sites"]:
         symbol = DummySpecies("X") if element == "M" else element
         position = [_number(v) + s for v, s in zip(xyz, shift, strict=True)]
-        orbit = Structure.from_spacegroup(entry["space_group"], cell, [symbol], [position], tol=0.01)
+        orbit = group.get_orbit(position, tol=0.01)
         if len(orbit) != _multiplicity(wyckoff):
             raise UserError(f"phase {name}: {element} at {position} gives {len(orbit)} atoms, not {wyckoff}")
         species += [symbol] * len(orbit)
-        coords += list(orbit.frac_coords)
+        coords += list(orbit)
     return Structure(cell, species, coords)
-
-
-def _orderings(parent: Any, entry: dict[str, Any], facts: PhaseFacts) -> list[Any]:
-    """Orderings of two species on the sites ``M`` of the parent's supercell, lowest Ewald energy first.
-
-    Those with the stated space group come alone if there are any; `keep` of them are returned.
-    """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    cell = parent.copy()
-    cell.make_supercell(entry["supercell"])
-    (fill,) = entry["fill"].values()
-    (minor, n_minor), (major, n_major) = sorted(fill.items(), key=lambda item: item[1])
-    metal = [i for i, site in enumerate(cell) if site.specie.symbol == "X"]
-    chosen_size = len(metal) * n_minor // (n_minor + n_major)
-    if math.comb(len(metal), chosen_size) > MAX_ORDERINGS:
-        raise UserError(f"phase {facts.name}: more than {MAX_ORDERINGS} orderings; use a smaller supercell")
-    charges = {symbol: float(entry["charges"][symbol]) for symbol in fill}
-    pairs = _ewald_pairs(cell, metal, (charges[minor] * n_minor + charges[major] * n_major) / (n_minor + n_major))
-    ranked: list[tuple[float, tuple[int, ...]]] = []
-    for subset in itertools.combinations(range(len(metal)), chosen_size):
-        q = np.full(len(cell), 1.0)
-        q[metal] = charges[major]
-        q[[metal[i] for i in subset]] = charges[minor]
-        ranked.append((float(q @ pairs @ q), subset))
-    keep = int(entry.get("keep", 3))
-    matching: list[Any] = []
-    others: list[Any] = []
-    for subset in _distinct(ranked):
-        structure = cell.copy()
-        for position, index in enumerate(metal):
-            structure[index] = minor if position in subset else major
-        same = SpacegroupAnalyzer(structure, symprec=0.01).get_space_group_number() == facts.space_group
-        (matching if same else others).append(structure)
-        if len(matching) == keep:
-            break
-    return matching or others[:keep]
-
-
-def _distinct(ranked: Sequence[tuple[float, tuple[int, ...]]]) -> Iterable[tuple[int, ...]]:
-    """One ordering per Ewald energy, ascending."""
-    last = -np.inf
-    for energy, subset in sorted(ranked):
-        if energy - last > _ENERGY_TOLERANCE:
-            last = energy
-            yield subset
-
-
-def _ewald_pairs(cell: Any, metal: Sequence[int], mean_charge: float) -> NDArray[np.float64]:
-    """Matrix P with which q @ P @ q is the Ewald energy (eV), q = 1 on anions and the charge (e) on metal sites.
-
-    The sum is done once, with the mean charge on every metal site, where the cell is neutral.
-    """
-    from pymatgen.analysis.ewald import EwaldSummation
-
-    charged = cell.copy()
-    charged.replace_species({"X": "Nb"})  # any real element: Ewald sums only know charges and positions
-    anion = -mean_charge * len(metal) / (len(cell) - len(metal))
-    charged.add_oxidation_state_by_site([mean_charge if i in set(metal) else anion for i in range(len(cell))])
-    matrix = np.array(EwaldSummation(charged).total_energy_matrix)
-    scale = np.where(np.isin(np.arange(len(cell)), metal), 1 / mean_charge, 1.0)
-    return matrix * np.outer(scale, scale)
