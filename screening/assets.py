@@ -1,5 +1,6 @@
-"""Find the files that ship beside the code: configs/, datasets/ and models/."""
+"""Find the files that ship beside the code (configs/, datasets/, models/), and the user's cache."""
 
+import os
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -23,3 +24,12 @@ def asset(*parts: str) -> Path:
         if path.exists():
             return path
     raise FileNotFoundError(f"{Path(*parts)} is not part of this installation; reinstall coatscreen")
+
+
+def cache_dir() -> Path:
+    """Folder for what is computed or downloaded once per user: ``COATSCREEN_CACHE``, else the XDG cache folder."""
+    own = os.environ.get("COATSCREEN_CACHE")
+    if own:
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "coatscreen"

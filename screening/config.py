@@ -102,7 +102,10 @@ class MigrationSettings(_Section):
 
 
 class StabilitySettings(_Section):
-    """Competing phases and the voltage of the driving force."""
+    """Competing phases, the voltage of the driving force and what the coating may react with."""
+
+    phases: str = Field("listed", description="listed, mp (Materials Project) or a pymatgen JSON file of entries")
+    electrolyte: str = Field("LPSCB", description="electrolyte crystal of the reaction energies")
 
     voltage: float = Field(4.3, description="V vs Li/Li+ of oxidation_driving_force")
     delithiation_sites: int = Field(2, ge=1, description="distinct Li sites tried for delithiation_voltage")
@@ -119,6 +122,8 @@ class RankingSettings(_Section):
     max_e_above_hull: float | None = Field(None, description="eV/atom")
     min_work_of_adhesion: float | None = Field(None, description="J/m2")
     max_migration_barrier: float | None = Field(None, description="eV")
+    min_reaction_energy_cathode: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
+    min_reaction_energy_electrolyte: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
 
 
 class Settings(_Section):

@@ -92,6 +92,7 @@ def prepare(
     settings = load_settings(preset, config, overrides)
     _check_crystal(settings.host, "host")
     _check_crystal(settings.cathode, "cathode")
+    _check_crystal(settings.stability.electrolyte, "electrolyte")
     grid = enumerate_candidates(
         dopants,
         x,
@@ -105,6 +106,10 @@ def prepare(
     from screening.potentials.registry import check_name
 
     check_name(settings.potential)
+    if settings.stability.phases != "listed":
+        from screening.properties.competing import check_source
+
+        check_source(settings.stability.phases)
     resolved = pick_device(device)
     folder = out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}"
     campaign = Campaign(
@@ -114,7 +119,7 @@ def prepare(
         grid=grid,
         out=folder,
         device=resolved,
-        workers=1 if resolved == "cuda" else workers or _cores(),
+        workers=1 if resolved == "cuda" else workers or available_cores(),
     )
     check_folder(campaign)
     return campaign
@@ -146,5 +151,6 @@ def _slug(dopants: str) -> str:
     return re.sub(r"[^0-9A-Za-z+]+", "-", dopants).strip("-")
 
 
-def _cores() -> int:
+def available_cores() -> int:
+    """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,6 +18,8 @@ UNITS: dict[str, str] = {
     "window_reduction": "V",
     "window_oxidation": "V",
     "delithiation_voltage": "V",
+    "reaction_energy_cathode": "eV/atom",
+    "reaction_energy_electrolyte": "eV/atom",
 }
 """Units of the ranked and tabulated properties (design section 1)."""
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from screening.campaign.collect import Collected, collect, extra_properties, latest, pick_fidelity
-from screening.campaign.labels import dopant_label, formula, site_label
+from screening.campaign.labels import column, dopant_label, formula, site_label
 from screening.campaign.rows import Ranking, Row
 from screening.campaign.score import active_objectives, active_weights, order, utility
 from screening.chemistry.candidate import Candidate
@@ -101,14 +101,17 @@ def _row(candidate: Candidate, collected: Collected) -> Row:
 
 def _apply_thresholds(collected: Collected, settings: RankingSettings) -> bool:
     """Flag each threshold that the candidate misses; True when there is one."""
-    limits: list[tuple[str, float | None, str, int]] = [
-        ("max_e_above_hull", settings.max_e_above_hull, "e_above_hull", 1),
-        ("min_work_of_adhesion", settings.min_work_of_adhesion, "work_of_adhesion", -1),
-        ("max_migration_barrier", settings.max_migration_barrier, "migration_barrier", 1),
+    limits: list[tuple[str, float | None, float | None, int]] = [
+        ("max_e_above_hull", settings.max_e_above_hull, collected.objectives.get("e_above_hull"), 1),
+        ("min_work_of_adhesion", settings.min_work_of_adhesion, collected.objectives.get("work_of_adhesion"), -1),
+        ("max_migration_barrier", settings.max_migration_barrier, collected.objectives.get("migration_barrier"), 1),
     ]
+    for partner in ("cathode", "electrolyte"):
+        prop = f"reaction_energy_{partner}"
+        name = f"min_{prop}"
+        limits.append((name, getattr(settings, name), collected.values.get(column(prop)), -1))
     missed = False
-    for name, limit, objective, sign in limits:
-        value = collected.objectives.get(objective)
+    for name, limit, value, sign in limits:
         if limit is not None and value is not None and sign * (value - limit) > 0:
             collected.flag(f"removed:{name}={limit:g}")
             missed = True

@@ -81,7 +81,8 @@ class Ranking:
         single += [column(p) for p in ("window_reduction", "window_oxidation", "delithiation_voltage")]
         main = [*adhesion, column("work_of_adhesion_eq", suffix="min"), *single]
         equilibrium = [column("work_of_adhesion_eq", suffix=y_label(y)) for y in self.soc]
-        other = [column("migration_barrier_1d"), column("lowest_hop_barrier"), *equilibrium]
+        other = [column(p) for p in ("reaction_energy_cathode", "reaction_energy_electrolyte")]
+        other += [column("migration_barrier_1d"), column("lowest_hop_barrier"), *equilibrium]
         other += [column(p, u) for p, u in self.extra.items()]
         with_interval = {name for row in self.rows for name in row.intervals}
         if any(row.score_interval for row in self.rows):

@@ -21,11 +21,12 @@ from screening.properties.adhesion_records import adhesion_records, bulk_energie
 from screening.properties.adhesion_types import AdhesionOutcome, Search
 from screening.properties.bulk import Crystal, DopedBulk, bulk_flow, cathode_flow, host_flow
 from screening.properties.charged_parent import charged_parent_flow
+from screening.properties.competing import phases_flow
 from screening.properties.migration import migration_flow
 from screening.properties.parent import ParentInterface, parent_flow
-from screening.properties.phases import PhaseEnergy, phases_flow
+from screening.properties.phases import PhaseEnergy
+from screening.properties.reaction_records import partners
 from screening.properties.stability import stability_flow
-from screening.structures.phases import load_phases
 
 logger = logging.getLogger(__name__)
 
@@ -50,12 +51,12 @@ class Screened:
 
 @dataclass(frozen=True, kw_only=True)
 class Foundations:
-    """Relaxed host and cathode crystals, the competing phases, and the elements that have none."""
+    """Relaxed host and cathode crystals, the competing phases, and the compositions that touch the coating."""
 
     host: Crystal
     cathode: Crystal
     phases: list[PhaseEnergy]
-    without_phases: set[str]
+    partners: dict[str, dict[str, float]]
 
 
 def screen_candidates(
@@ -103,20 +104,26 @@ def _needed(outcome: FlowOutcome) -> Any:
 def _foundations(
     candidates: list[Candidate], settings: Settings, run: RunFlows, fidelity: Fidelity, corrections: str
 ) -> Foundations:
-    elements = set().union(*(_elements(c) for c in candidates))
-    listed = {symbol for facts in load_phases() for symbol in facts.composition}
+    touching = partners(settings.cathode, settings.stability.electrolyte, settings.adhesion.soc)
+    elements = set().union(*(_elements(c) for c in candidates), *touching.values())
     done = run(
         {
             "host": host_flow(settings.host, settings.bulk),
             "cathode": cathode_flow(settings.cathode, settings.bulk, seed=settings.seed),
-            "phases": phases_flow(elements, settings.stability, fidelity=fidelity, potential_corrections=corrections),
+            "phases": phases_flow(
+                elements,
+                fidelity=fidelity,
+                potential_corrections=corrections,
+                source=settings.stability.phases,
+                substitute=[_elements(c) for c in candidates],
+            ),
         }
     )
     return Foundations(
         host=_needed(done["host"]),
         cathode=_needed(done["cathode"]),
         phases=_needed(done["phases"]),
-        without_phases=elements - listed,
+        partners=touching,
     )
 
 
@@ -167,13 +174,9 @@ def _properties(
             c, bulk, base.host.atoms, settings.migration, settings.bulk,
             host_key=base.host.result.key, fidelity=fidelity, seed=settings.seed,
         )  # fmt: skip
-        if missing := sorted(_elements(c) & base.without_phases):
-            reason = f"datasets/phases lists no phase with {', '.join(missing)}; add its oxides"
-            screened.fail(c.name, "stability", reason)
-            continue
         flows[f"stability:{c.name}"] = stability_flow(
             c, bulk, base.phases, settings.stability,
-            fidelity=fidelity, seed=settings.seed, potential_corrections=corrections,
+            fidelity=fidelity, seed=settings.seed, potential_corrections=corrections, partners=base.partners,
         )  # fmt: skip
     searches: dict[str, Search] = {}
     for name, outcome in run(flows).items():

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 
 from screening import __version__
+from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
 from screening.cli.run import run_command
 from screening.cli.ui import ui_command
+from screening.cli.window import window_command
 from screening.errors import CandidateFailed, UserError
 
 app = typer.Typer(
@@ -26,6 +28,10 @@ app.command("run", help="Screen dopants (the main job; `screen --dopants ...` me
 app.command("rank", help="Print a run's ranking again, with other weights or thresholds, without computing.")(
     rank_command
 )
+app.command("window", help="Electrochemical window of any composition, and its reactions with other phases.")(
+    window_command
+)
+app.add_typer(phases_app)
 app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
 
 

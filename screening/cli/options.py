@@ -37,6 +37,14 @@ PotentialName = Annotated[
         rich_help_panel=PHYSICS,
     ),
 ]
+Phases = Annotated[
+    str | None,
+    Option(
+        "--phases",
+        help="Competing phases: listed (default), mp (Materials Project key) or a pymatgen JSON file.",
+        rich_help_panel=PHYSICS,
+    ),
+]
 Preset = Annotated[
     str | None, Option("--preset", help="quick, standard (default) or accurate.", rich_help_panel=PHYSICS)
 ]

@@ -36,6 +36,13 @@ def rank_command(
     max_migration_barrier: Annotated[
         float | None, typer.Option("--max-migration-barrier", help="eV", rich_help_panel=THRESHOLDS)
     ] = None,
+    min_reaction_energy_cathode: Annotated[
+        float | None, typer.Option("--min-reaction-energy-cathode", help="eV/atom, < 0", rich_help_panel=THRESHOLDS)
+    ] = None,
+    min_reaction_energy_electrolyte: Annotated[
+        float | None,
+        typer.Option("--min-reaction-energy-electrolyte", help="eV/atom, < 0", rich_help_panel=THRESHOLDS),
+    ] = None,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Ranked candidates shown.", rich_help_panel=OUTPUT)
     ] = None,
@@ -56,6 +63,8 @@ def rank_command(
         "max_e_above_hull": max_e_above_hull,
         "min_work_of_adhesion": min_work_of_adhesion,
         "max_migration_barrier": max_migration_barrier,
+        "min_reaction_energy_cathode": min_reaction_energy_cathode,
+        "min_reaction_energy_electrolyte": min_reaction_energy_electrolyte,
     }
     settings = ranking_settings(stored.settings.ranking, weights, thresholds)
     ranking = rank(stored.records, stored.candidates, stored.settings.adhesion.soc, settings, seed=stored.settings.seed)

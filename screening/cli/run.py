@@ -18,6 +18,7 @@ def run_command(
     soc: options.Soc = None,
     potential: options.PotentialName = None,
     preset: options.Preset = None,
+    phases: options.Phases = None,
     seed: options.Seed = None,
     config: options.ConfigFile = None,
     device: options.Device = "auto",
@@ -47,7 +48,9 @@ def run_command(
         out=out,
         device=device,
         workers=workers,
-        overrides=overrides(site=site, host=host, cathode=cathode, soc=soc, potential=potential, seed=seed),
+        overrides=overrides(
+            site=site, host=host, cathode=cathode, soc=soc, potential=potential, phases=phases, seed=seed
+        ),
     )
     print_plan(console, campaign, estimate(campaign), full=dry_run)
     if dry_run:
@@ -58,7 +61,7 @@ def run_command(
     console.print(f"Results: {campaign.out}   again: screen rank {campaign.out}   browse: screen ui")
 
 
-def overrides(*, host: str | None, soc: str | None, **given: Any) -> dict[str, Any]:
+def overrides(*, host: str | None, soc: str | None, phases: str | None = None, **given: Any) -> dict[str, Any]:
     """Settings that the command line names, in the layout of the configuration; None means not named."""
     from screening.config import parse_soc
 
@@ -68,6 +71,8 @@ def overrides(*, host: str | None, soc: str | None, **given: Any) -> dict[str, A
         if variant not in ("", "congruent"):
             raise UserError(f"there is no variant {variant!r} of a host; write {crystal} or {crystal}:congruent.")
         named |= {"host": crystal, "congruent": variant == "congruent"}
+    if phases is not None:
+        named["stability"] = {"phases": phases}
     if soc is not None:
         named["adhesion"] = {"soc": parse_soc(soc)}
     return named

@@ -22,8 +22,8 @@ from scipy.optimize import linprog
 
 from screening.errors import UserError
 
-V_MAX = 6.0
-"""Largest voltage considered, V vs Li/Li+."""
+V_MAX = 8.0
+"""Largest voltage considered, V vs Li/Li+; LiF, the widest window known, ends at 6.4 V."""
 
 TOLERANCE = 1e-7
 """eV/atom within which two energies are the same point of a hull."""

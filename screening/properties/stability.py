@@ -2,15 +2,15 @@
 
 All energies are on one scale: the potential's, with MP2020 corrections where `potential_corrections` asks for them.
 A doped candidate competes with every phase, its host among them. A pristine host is one of the phases, so it competes
-with all others: if nothing beats it, its distance to the hull is zero by definition, and how far below the others it
-lies is kept as ``phase_separation_energy``. Its own window, too, is where it beats all others; the driving force and
-the pinned window are taken against the full hull for every candidate.
+with all of another composition: if nothing beats it, its distance to the hull is zero by definition, and how far below
+the others it lies is kept as ``phase_separation_energy``. Its own window, too, is where it beats all others; driving
+force and the pinned window are taken against the full hull for every candidate.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,14 +24,20 @@ from screening.engine.records import Fidelity, Record, record_from
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
 from screening.properties import hull
+from screening.properties.competing import without_compounds
 from screening.properties.corrections import correction
-from screening.properties.phases import PhaseEnergy
+from screening.properties.phases import PhaseEnergy, same_composition
+from screening.properties.reaction_records import reactions
+from screening.properties.reactivity import Reactant
 
 if TYPE_CHECKING:
     from screening.properties.bulk import DopedBulk
 
 PROFILE_RANGE = (2.5, 4.6)
 """Voltages (V vs Li/Li+) over which the driving force is kept for plotting."""
+
+PREDICTED = "predicted_phases"
+"""Flag of a value that rests on phases predicted by ionic substitution."""
 
 SAME_SITE = 0.05
 """Li sites whose electrostatic energies are closer than this (eV) are one delithiation site."""
@@ -51,8 +57,16 @@ class _Subject:
     fidelity: Fidelity
     result: Result
 
+    @property
+    def predicted(self) -> list[str]:
+        """Competing phases of the candidate's own elements that were predicted by ionic substitution."""
+        own = set(self.composition) | {"Li"}
+        return sorted(p.name for p in self.phases if p.substituted and set(p.composition) <= own)
+
     def record(self, prop: str, value: float | None, unit: str, **fields: Any) -> Record:
         results = fields.pop("results", [self.result])
+        if self.predicted and prop != "delithiation_voltage":
+            fields["flags"] = (*fields.pop("flags", ()), PREDICTED)
         return record_from(self.candidate.name, prop, value, unit, fidelity=self.fidelity, results=results, **fields)
 
 
@@ -65,6 +79,7 @@ def stability_flow(
     fidelity: Fidelity,
     seed: int,
     potential_corrections: str,
+    partners: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Generator[list[Task], list[Result], list[Record]]:
     """All stability records of a candidate.
 
@@ -78,12 +93,15 @@ def stability_flow(
         Goes into the recipe, since the doped cell depends on it.
     potential_corrections
         `Potential.corrections`, the same that `phases_flow` was given.
+    partners
+        Compositions of what touches the coating, by the names of `reaction_records.partners`.
 
     Returns
     -------
     list of Record
         ``e_above_hull``, ``oxidation_driving_force`` (eV/atom), ``window_reduction``, ``window_oxidation``,
-        ``window_pinned_reduction``, ``window_pinned_oxidation``, ``delithiation_voltage`` (V vs Li/Li+).
+        ``window_pinned_reduction``, ``window_pinned_oxidation``, ``delithiation_voltage`` (V vs Li/Li+), and those
+        of `reaction_records`.
 
     Raises
     ------
@@ -96,6 +114,8 @@ def stability_flow(
     references = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
     if missing := sorted((set(composition) | {"Li"}) - references):
         raise CandidateFailed(f"no usable elemental reference for {', '.join(missing)}; add it to datasets/phases")
+    if unlisted := without_compounds(set(composition), phases):
+        raise CandidateFailed(f"no compound of {', '.join(unlisted)} competes; add its oxides to datasets/phases")
     pristine = candidate.is_pristine and not candidate.congruent
     subject = _Subject(
         candidate=candidate,
@@ -104,7 +124,7 @@ def stability_flow(
         energy_per_atom=energy / len(atoms),
         phases=phases,
         corrections=potential_corrections,
-        rivals=[p for p in phases if not (pristine and p.name == candidate.host)],
+        rivals=[p for p in phases if not (pristine and same_composition(p.composition, composition))],
         fidelity=fidelity,
         result=bulk.result,
     )
@@ -112,6 +132,7 @@ def stability_flow(
         _hull_record(subject, pristine=pristine),
         _driving_force_record(subject, settings),
         *_window_records(subject),
+        *_reaction_records(subject, settings, partners or {}),
     ]
     delithiation = yield from _delithiation(subject, settings, seed=seed)
     return [*records, delithiation]
@@ -186,6 +207,16 @@ def _window_records(subject: _Subject) -> list[Record]:
                 )
             )
     return records
+
+
+def _reaction_records(
+    subject: _Subject, settings: StabilitySettings, partners: Mapping[str, Mapping[str, float]]
+) -> list[Record]:
+    own = Reactant(
+        name=subject.candidate.name, composition=subject.composition, energy_per_atom=subject.energy_per_atom
+    )
+    rows = reactions(own, partners, subject.phases, voltage=settings.voltage)
+    return [subject.record(r.property, r.value, "eV/atom", flags=r.flags, details=r.details) for r in rows]
 
 
 def per_formula(products: dict[str, float], subject: _Subject) -> dict[str, float]:

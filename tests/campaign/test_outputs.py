@@ -58,6 +58,7 @@ def test_header_begins_in_the_promised_order(tmp_path, ranking):
         "score_low",
         "score_high",
         *("x_requested", "x_bulk", "x_interface", "x_barrier", "compensation", "rank_low", "rank_high", "front"),
+        *("reaction_energy_cathode_eV_atom", "reaction_energy_electrolyte_eV_atom"),
         *("migration_barrier_1d_eV", "lowest_hop_barrier_eV"),
         *("work_of_adhesion_eq_y1_J_m2", "work_of_adhesion_eq_y0.333_J_m2", "segregation_energy_eV"),
     ]

@@ -160,6 +160,19 @@ def test_thresholds_remove_and_say_so(cases, soc, threshold, value, removed):
     assert {n: r.score for n, r in rows.items()} == {n: r.score for n, r in before.items()}
 
 
+@pytest.mark.parametrize("partner", ["cathode", "electrolyte"])
+def test_a_threshold_on_reactivity_removes_what_reacts_more_or_is_unknown(cases, soc, make_record, partner):
+    candidates, records = cases
+    energies = {"LiNbO3": -0.02, "Mg_Li-vLi-1of12": -0.03, "Zr_Li-vLi-1of12": -0.08}
+    prop = f"reaction_energy_{partner}"
+    records = [*records, *(make_record(name, prop, value, unit="eV/atom") for name, value in energies.items())]
+    rows = by_name(rank(records, candidates, soc, RankingSettings(**{f"min_{prop}": -0.05})))
+    assert f"removed:min_{prop}=-0.05" in rows["Zr_Li-vLi-1of12"].flags
+    assert f"removed:min_{prop}=-0.05:unknown" in rows["Ta_Nb-vLi-1of12"].flags
+    assert {n for n, row in rows.items() if row.rank is not None} == {"LiNbO3", "Mg_Li-vLi-1of12"}
+    assert rows["Mg_Li-vLi-1of12"].values[f"{prop}_eV_atom"] == -0.03
+
+
 def test_an_objective_of_weight_zero_takes_no_part(cases, soc):
     candidates, records = cases
     records = [r for r in records if r.property != "migration_barrier"]

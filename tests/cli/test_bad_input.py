@@ -34,6 +34,7 @@ CASES = {
     "host": (["--dopants", "Mg", "--host", "LiNbO4"], "LiNbO3"),
     "variant": (["--dopants", "Mg", "--host", "LiNbO3:black"], "congruent"),
     "site": (["--dopants", "Mg", "--site", "K"], "site"),
+    "phases missing": (["--dopants", "Mg", "--phases", "none.json"], "none.json"),
     "config missing": (["--dopants", "Mg", "--config", "none.yaml"], "none.yaml"),
 }
 

@@ -1,5 +1,7 @@
 """Phase gate, corrections, stability records, and the shipped hull against published values."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -15,10 +17,9 @@ from screening.config import StabilitySettings
 from screening.engine.records import Fidelity
 from screening.engine.tasks import RelaxTask, Result
 from screening.errors import CandidateFailed
-from screening.properties import hull
 from screening.properties.bulk import DopedBulk
 from screening.properties.corrections import correction, mp_parameters
-from screening.properties.phases import PASSED, PhaseEnergy, gate, phase_energy, phases_flow, shipped_energies
+from screening.properties.phases import PASSED, PhaseEnergy, gate, phase_energy
 from screening.properties.stability import loosest_li, stability_flow
 from screening.structures.phases import load_phases, phase_structures
 
@@ -137,23 +138,7 @@ def toy_answer(task: RelaxTask) -> Result:
     return result_of(task.atoms, toy_energy(task.atoms))
 
 
-def test_phases_flow_computes_what_is_not_shipped_and_keeps_the_gas_reference():
-    def energies(corrections: str) -> dict[str, PhaseEnergy]:
-        flow = phases_flow({"Mg", "O"}, SETTINGS, fidelity=FIDELITY, potential_corrections=corrections)
-        return {p.name: p for p in run(flow, toy_answer)}
-
-    in_model, needed, own = (energies(c) for c in ("MP2020-in-model", "MP2020-needed", "own-hull"))
-    assert in_model["Li"].energy_per_atom == pytest.approx(-2.0)
-    assert in_model["MgO"].energy_per_atom == pytest.approx((-1.6 - 6) / 2)
-    assert (in_model["O2"].energy_per_atom, in_model["O2"].origin) == (pytest.approx(-4.9467), "reference")
-    assert own["O2"].energy_per_atom == pytest.approx(-5.0)
-    shift = needed["MgO"].energy_per_atom - in_model["MgO"].energy_per_atom
-    assert shift == pytest.approx(-0.687 / 2, abs=1e-3)
-
-
 def test_element_without_phases_fails_its_own_candidate_only():
-    flow = phases_flow({"Pu", "Mg", "O"}, SETTINGS, fidelity=FIDELITY, potential_corrections="own-hull")
-    assert "MgO" in {p.name for p in run(flow, toy_answer)}
     candidate, atoms = doped_cell()
     atoms.numbers[atoms.numbers == 12] = 94
     with pytest.raises(CandidateFailed, match="Pu"):
@@ -189,11 +174,10 @@ def toy_phases() -> list[PhaseEnergy]:
     ]
 
 
-def toy_records(candidate: Candidate, atoms: Atoms, energy: float, delithiated: float) -> dict:
+def toy_records(candidate: Candidate, atoms: Atoms, energy: float, delithiated: float, **changes) -> dict:
     bulk = DopedBulk(candidate=candidate, result=result_of(atoms, energy))
-    flow = stability_flow(
-        candidate, bulk, toy_phases(), SETTINGS, fidelity=FIDELITY, seed=0, potential_corrections="own-hull"
-    )
+    fields = {"fidelity": FIDELITY, "seed": 0, "potential_corrections": "own-hull", **changes}
+    flow = stability_flow(candidate, bulk, fields.pop("phases", toy_phases()), SETTINGS, **fields)
 
     def answer(task: RelaxTask) -> Result:
         assert task.cell == "fixed"
@@ -266,57 +250,30 @@ def test_loosest_li_takes_one_of_each_distinct_site():
     assert len(loosest_li(pristine, 3)) == 1
 
 
-# --- the shipped hull ------------------------------------------------------------------------------------------------
+def test_values_that_rest_on_predicted_phases_say_so():
+    candidate, atoms = doped_cell()
+    phases = [replace(p, substituted=p.name == "MgNb2O6") for p in toy_phases()]
+    records = toy_records(candidate, atoms, -200.0, -195.0, phases=phases)
+    flagged = {name for name, record in records.items() if "predicted_phases" in record.flags}
+    assert flagged == set(records) - {"delithiation_voltage"}
+    phases = [*toy_phases(), replace(phase("TaO2", {"Ta": 1, "O": 2}, -9.0), substituted=True)]
+    records = toy_records(candidate, atoms, -200.0, -195.0, phases=phases)
+    assert not any("predicted_phases" in record.flags for record in records.values())  # no Ta in the candidate
 
 
-@pytest.fixture(scope="module")
-def chgnet_phases() -> list[PhaseEnergy]:
-    from screening.potentials.registry import load_potential
-
-    potential = load_potential("chgnet", "cpu", self_check=False)
-    fidelity = Fidelity("chgnet", potential.checkpoint_sha256)
-    shipped = shipped_energies(fidelity)
-    stale = [f.name for f in load_phases() if f.facts_sha256 != shipped[f.name].facts_sha256]
-    assert stale == [], "run python -m screening.properties.phases again for these phases"
-
-    def refuse(task: RelaxTask) -> Result:
-        raise AssertionError(f"{task.recipe} is shipped and should not be computed")
-
-    flow = phases_flow(
-        {"Li", "Nb", "O", "Mg", "Zr", "Ta"}, SETTINGS, fidelity=fidelity, potential_corrections="MP2020-in-model"
-    )
-    return run(flow, refuse)
-
-
-@pytest.mark.parametrize(
-    "name", ["LiNbO3", "Li3NbO4", "LiNb3O8", "Li2O", "MgO", "MgNb2O6", "ZrO2", "Ta2O5-B", "LiTaO3"]
-)
-def test_known_compounds_are_near_the_shipped_hull(chgnet_phases, name):
-    """25 meV/atom, with every other listed phase as a rival."""
-    own = next(p for p in chgnet_phases if p.name == name)
-    assert hull.e_above_hull(own.composition, own.energy_per_atom, chgnet_phases) < 0.025
-
-
-def test_lithium_niobate_window_on_the_shipped_hull(chgnet_phases):
-    """Oxidation 3.79 V (doi:10.1016/j.ensm.2026.105167) to 3.88 V (Zhu, He, Mo 2016, 4, 3253), to LiNb3O8 and O2."""
-    own = next(p for p in chgnet_phases if p.name == "LiNbO3")
-    rivals = [p for p in chgnet_phases if p is not own]
-    window = hull.stable_range(own.composition, own.energy_per_atom, rivals)
-    assert window is not None
-    assert window.oxidation == pytest.approx(3.88, abs=0.15)
-    assert set(window.products_oxidation) == {"LiNb3O8", "O2"}
-    assert 1.0 < window.reduction < window.oxidation
-
-
-def test_relaxed_lithium_niobate_reproduces_its_shipped_energy(chgnet_phases):
-    """One evaluation in the package's own calculator at the shipped volume's lattice is no more than 20 meV away."""
-    own = next(p for p in chgnet_phases if p.name == "LiNbO3")
-    assert own.space_group == own.space_group_stated
-    assert own.volume_per_atom == pytest.approx(facts_of("LiNbO3").volume, rel=0.08)
-    from screening.potentials.registry import load_potential
-
-    (atoms,) = phase_structures(facts_of("LiNbO3"))
-    scale = (own.volume_per_atom / (atoms.get_volume() / len(atoms))) ** (1 / 3)
-    atoms.set_cell(atoms.cell * scale, scale_atoms=True)
-    (evaluation,) = load_potential("chgnet", "cpu", self_check=False).evaluate([atoms])
-    assert evaluation.energy / len(atoms) == pytest.approx(own.energy_per_atom, abs=0.02)
+def test_reaction_records_follow_by_hand():
+    """MgO next to Nb2O5 makes MgNb2O6: a partner of pure Nb2O5 pulls Mg out of a candidate that holds MgO."""
+    candidate, atoms = doped_cell()
+    energy = 4 * 5 * toy_phases()[4].energy_per_atom + 9 * toy_phases()[6].energy_per_atom
+    sulfide = phase("Li2S", {"Li": 2, "S": 1}, (-4 - 4 - 4) / 3)
+    partners = {"cathode_lithiated": {"Li": 1, "Nb": 1, "O": 3}, "electrolyte": {"Li": 2, "S": 1}}
+    phases = [*toy_phases(), sulfide, phase("S", {"S": 1}, -4.0)]
+    records = toy_records(candidate, atoms, energy + 0.29, energy, partners=partners, phases=phases)
+    host = records["reaction_energy_cathode"]
+    # its own decomposition (10 meV/atom) is all there is to win from a partner that is one of its products
+    assert host.value == pytest.approx(-0.01, abs=1e-6)
+    assert host.details["mutual_energy"] == pytest.approx(0.0, abs=1e-6)
+    assert host.details["state"] == "reaction_energy_cathode_lithiated"
+    assert records["reaction_energy_electrolyte"].flags == ("few_reaction_phases",)
+    assert records["reaction_energy_electrolyte"].details["pairs_without_phases"] == ["Mg-S", "Nb-S"]
+    assert records["reaction_energy_electrolyte_open"].value <= records["reaction_energy_electrolyte"].value

@@ -1,0 +1,232 @@
+"""Which phases a candidate competes with: the listed ones, the Materials Project's, or a user's own.
+
+Listed phases take their energies from a shipped file, then from the user's cache, and are relaxed otherwise. An element
+of which no compound is listed gets compounds predicted by ionic substitution, marked in whatever uses them.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from screening.assets import cache_dir
+from screening.engine.queue import run_flows
+from screening.engine.records import Fidelity
+from screening.engine.store import RecordStore
+from screening.engine.tasks import RelaxTask, Result, Task
+from screening.errors import UserError
+from screening.potentials.registry import load_potential
+from screening.properties.corrections import MP_SCALE
+from screening.properties.phase_files import cached_energies, cached_path, remember, shipped_energies
+from screening.properties.phases import PhaseEnergy, phase_energy, phase_tasks, reference_energy
+from screening.structures.phases import PhaseFacts, load_phases
+
+logger = logging.getLogger(__name__)
+
+LISTED = "listed"
+"""Value of `StabilitySettings.phases` for the phases of datasets/phases."""
+
+
+class _Composed(Protocol):
+    @property
+    def composition(self) -> Mapping[str, int]: ...
+
+
+def without_compounds(elements: Iterable[str], phases: Iterable[_Composed]) -> list[str]:
+    """Elements of which no compound with others of `elements` (or Li) is among the phases, sorted."""
+    wanted = set(elements)
+    held = {
+        symbol
+        for facts in phases
+        if len(facts.composition) > 1 and set(facts.composition) <= wanted | {"Li"}
+        for symbol in facts.composition
+    }
+    return sorted(wanted - held - {"Li"})
+
+
+def check_elements(elements: Iterable[str]) -> None:
+    """Refuse elements of which no compound is listed.
+
+    Raises
+    ------
+    UserError
+        Names them and says what to do.
+    """
+    if missing := without_compounds(elements, load_phases()):
+        raise UserError(
+            f"no compounds of {', '.join(missing)} with the other elements are listed in datasets/phases; add their "
+            "crystal facts there, predict compounds with --substitute, or give energies with --phases mp|FILE."
+        )
+
+
+def check_source(source: str) -> None:
+    """Refuse a source of phases that cannot be read, before anything is computed.
+
+    Raises
+    ------
+    UserError
+        When it is neither ``"listed"`` nor ``"mp"`` nor a readable file of entries.
+    """
+    from screening.properties.phase_sources import entries_from_file
+
+    if source not in (LISTED, "mp"):
+        entries_from_file(Path(source))
+
+
+def foreign_phases(source: str, elements: set[str], potential_corrections: str) -> list[PhaseEnergy]:
+    """Entries of the Materials Project (``"mp"``) or of a file, for a chemical system.
+
+    Raises
+    ------
+    UserError
+        When the potential's energies are on another scale, or the source cannot be read.
+    """
+    from screening.properties.phase_sources import entries_from_file, entries_from_mp
+
+    if potential_corrections not in MP_SCALE:
+        raise UserError(
+            "--phases mp and FILE hold energies on the Materials Project's scale, which this potential does not "
+            "share; use chgnet or a SevenNet model, or leave the option out."
+        )
+    if source == "mp":
+        return entries_from_mp(elements | {"Li"}, cache=cache_dir() / "mp")
+    entries = [e for e in entries_from_file(Path(source)) if set(e.composition) <= elements | {"Li"}]
+    elemental = {next(iter(e.composition)) for e in entries if len(e.composition) == 1}
+    if missing := sorted((elements | {"Li"}) - elemental):
+        raise UserError(
+            f"{source} holds no entry of elemental {', '.join(missing)}; a hull needs every element, add them."
+        )
+    return entries
+
+
+def phases_flow(
+    elements: set[str],
+    *,
+    fidelity: Fidelity,
+    potential_corrections: str,
+    source: str = LISTED,
+    substitute: Sequence[set[str]] = (),
+) -> Generator[list[Task], list[Result], list[PhaseEnergy]]:
+    """Energies of all phases of a chemical system that pass the gate.
+
+    Parameters
+    ----------
+    elements
+        Chemical system; Li is added, because voltages need its metal.
+    potential_corrections
+        `Potential.corrections` of the potential behind `fidelity`.
+    source
+        ``"listed"``, ``"mp"`` or the path of a pymatgen JSON file.
+    substitute
+        Chemical systems in which elements without listed compounds get compounds by ionic substitution. An element
+        for which that fails is left out with a warning; `stability_flow` then refuses its candidates only.
+
+    Raises
+    ------
+    UserError
+        When a foreign source cannot be used.
+    """
+    if source != LISTED:
+        return foreign_phases(source, elements, potential_corrections)
+    facts = [f for f in load_phases() if set(f.composition) <= elements | {"Li"}]
+    for system in substitute:
+        facts += _predicted(system, facts)
+    known = cached_energies(fidelity) | shipped_energies(fidelity)
+    energies: dict[str, PhaseEnergy] = {}
+    pending: list[tuple[PhaseFacts, list[RelaxTask]]] = []
+    for phase in facts:
+        stored = known.get(phase.name)
+        if phase.reference is not None and potential_corrections in MP_SCALE:
+            energies[phase.name] = reference_energy(phase)
+        elif stored is not None and stored.facts_sha256 == phase.facts_sha256:
+            energies[phase.name] = stored
+        else:
+            pending.append((phase, phase_tasks(phase)))
+    if pending:
+        results = yield [task for _, tasks in pending for task in tasks]
+        for phase, tasks in pending:
+            energies[phase.name] = phase_energy(phase, results[: len(tasks)], potential_corrections)
+            results = results[len(tasks) :]
+        remember([energies[phase.name] for phase, _ in pending], fidelity, potential_corrections)
+    for energy in energies.values():
+        if not energy.usable:
+            logger.info("phase %s is quarantined and not used: %s", energy.name, energy.gate)
+    return [energies[phase.name] for phase in facts if energies[phase.name].usable]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhaseSet:
+    """Usable phases of a chemical system, and whose energies they are."""
+
+    phases: list[PhaseEnergy]
+    fidelity: Fidelity
+    corrections: str
+
+
+def compute_phases(
+    elements: set[str],
+    potential_name: str,
+    *,
+    source: str = LISTED,
+    substitute: bool = False,
+    device: str = "auto",
+    workers: int = 1,
+    on_progress: Callable[[Any], None] | None = None,
+) -> PhaseSet:
+    """Phases of a chemical system outside of any campaign; what has to be relaxed goes through the user's cache.
+
+    Raises
+    ------
+    UserError
+        When an element has no compounds (and `substitute` is off), or the potential or the source cannot be used.
+    """
+    if source == LISTED and not substitute:
+        check_elements(elements)
+    potential = load_potential(potential_name, device, self_check=False)
+    fidelity = Fidelity(potential_name, potential.checkpoint_sha256)
+    work = cached_path(fidelity).with_suffix("")
+    work.mkdir(parents=True, exist_ok=True)
+    flow = phases_flow(
+        elements,
+        fidelity=fidelity,
+        potential_corrections=potential.corrections,
+        source=source,
+        substitute=[elements] if substitute else (),
+    )
+    outcome = run_flows(
+        {"phases": flow},
+        store=RecordStore(work / "store.db"),
+        potential_name=potential_name,
+        device=device,
+        workers=workers,
+        checkpoint_dir=work / "checkpoints",
+        on_progress=on_progress,
+        self_check=False,
+    )["phases"]
+    if outcome.failure is not None:
+        raise UserError(outcome.failure)
+    missing = without_compounds(elements, outcome.value)
+    if missing and substitute:
+        raise UserError(
+            f"no compound of {', '.join(missing)} could be predicted; add crystals to datasets/phases or use --phases."
+        )
+    return PhaseSet(phases=outcome.value, fidelity=fidelity, corrections=potential.corrections)
+
+
+def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:
+    """Compounds by ionic substitution for those elements of a system that have none listed."""
+    from screening.structures.substitution import elemental_phases, substituted_phases
+
+    found: dict[str, PhaseFacts] = {}
+    for element in without_compounds(system, listed):
+        try:
+            if not any(f.composition.keys() == {element} for f in listed):
+                found |= {f.name: f for f in elemental_phases(element)}
+            found |= {f.name: f for f in substituted_phases(element, system)}
+        except UserError as error:
+            logger.warning("%s", error)
+    names = {f.name for f in listed}
+    return [f for name, f in found.items() if name not in names]

@@ -1,0 +1,78 @@
+"""Building the energies file: resumable, keeps what is known, quarantines the implausible."""
+
+import json
+import math
+
+import pytest
+from phase_toys import phase
+
+from screening.engine.records import Fidelity
+from screening.properties import phase_build
+from screening.properties.phase_build import build_energies, distance_to_others, judge_distances
+from screening.properties.phase_files import read_energies
+from screening.structures.phases import load_phases, parse_facts
+
+BY_NAME = {f.name: f for f in load_phases({"Li", "Mg", "O"})}
+SMALL = [BY_NAME[name] for name in ("Li", "O2", "MgO", "Mg", "Li2O")]
+
+
+def test_build_writes_what_a_second_build_does_not_compute_again(tmp_path, monkeypatch):
+    out, work = tmp_path / "energies" / "chgnet.json", tmp_path / "work"
+    built = build_energies("chgnet", out, work=work, device="cpu", phases=SMALL[:3])
+    assert set(built.energies) == {f.name for f in SMALL[:3]}
+    everything = build_energies("chgnet", out, work=work, device="cpu", phases=SMALL)
+    assert everything.computed == 2
+    data = json.loads(out.read_text())
+    assert data["command"] == "screen phases build --potential chgnet"
+    assert data["built"]["phases"] == 2
+    assert data["phases"]["O2"]["origin"] == "reference"
+    assert data["phases"]["MgO"]["energy_per_atom"] == pytest.approx(-6.314, abs=0.02)
+    read = read_energies(out, Fidelity("chgnet", data["checkpoint_sha256"]), origin="shipped")
+    assert all(e.usable for e in read.values())
+    # another store, and nothing left to do: unchanged facts are never computed again
+    again = build_energies("chgnet", out, work=tmp_path / "elsewhere", device="cpu", phases=SMALL)
+    assert again.computed == 0
+    # the facts of one phase change: that one alone
+    entry = {**SMALL[0].entry, "lattice": {k: v * 1.001 for k, v in SMALL[0].entry["lattice"].items()}}
+    changed = [parse_facts(entry), *SMALL[1:]]
+    assert build_energies("chgnet", out, work=work, device="cpu", phases=changed).computed == 1
+
+
+def test_a_stopped_build_keeps_what_was_finished(tmp_path, monkeypatch):
+    out, work = tmp_path / "chgnet.json", tmp_path / "work"
+    real = phase_build.write_energies
+
+    def stop(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(phase_build, "write_energies", stop)
+    with pytest.raises(KeyboardInterrupt):
+        build_energies("chgnet", out, work=work, device="cpu", phases=SMALL)
+    assert not out.exists()
+    monkeypatch.setattr(phase_build, "write_energies", real)
+    seen = []
+    build_energies("chgnet", out, work=work, device="cpu", phases=SMALL, on_progress=seen.append)
+    assert seen[-1].tasks_reused == 4
+    assert seen[-1].n_force_calls == 0
+
+
+def test_broken_facts_quarantine_their_phase_and_stop_nobody(tmp_path):
+    entry = {**BY_NAME["MgO"].entry, "name": "wrong", "formula": "Mg2O"}
+    built = build_energies(
+        "chgnet", tmp_path / "e.json", work=tmp_path / "w", device="cpu", phases=[*SMALL[:2], parse_facts(entry)]
+    )
+    assert "not Mg2O" in built.quarantined["wrong"]
+    assert math.isnan(built.energies["wrong"].energy_per_atom)
+    assert len(built.quarantined) == 1
+
+
+def test_a_crystal_far_above_the_others_is_quarantined_until_they_change():
+    solids = [phase("Li", {"Li": 1}, -2.0), phase("O", {"O": 1}, -5.0), phase("Li2O", {"Li": 2, "O": 1}, -5.0)]
+    high = phase("Li2O-high", {"Li": 2, "O": 1}, -4.85)
+    energies = {p.name: p for p in [*solids, high]}
+    judged = judge_distances(energies)
+    assert judged["Li2O-high"].gate == "implausible: 150 meV/atom above the other phases"
+    assert judged["Li2O"].usable
+    assert distance_to_others(judged["Li2O"], judged) == pytest.approx(-5.0 + 3.0)
+    del judged["Li2O"]
+    assert judge_distances(judged)["Li2O-high"].usable
