@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from screening.assets import asset
 from screening.errors import UserError
-from screening.properties.competing import compute_phases
+from screening.properties.competing import PhaseSet, compute_phases
 from screening.properties.window import FormulaWindow, formula_window, parse_formula
 from screening.report.window import reaction_side
 
@@ -46,6 +47,7 @@ def compare(entry: dict[str, Any], potential: str) -> dict[str, Any]:
         window: FormulaWindow = formula_window(entry["compound"], found.phases)
     except UserError as error:
         return row | {"reduction_V": None, "oxidation_V": None, "failure": str(error)}
+    row |= _uncorrected(entry["compound"], found)
     return row | {
         "reduction_V": window.reduction,
         "oxidation_V": window.oxidation,
@@ -54,6 +56,15 @@ def compare(entry: dict[str, Any], potential: str) -> dict[str, Any]:
         "products_reduction": window.products_reduction,
         "products_oxidation": window.products_oxidation,
     }
+
+
+def _uncorrected(compound: str, found: PhaseSet) -> dict[str, Any]:
+    """The same window without any MP2020 correction, where corrections are added to the potential and not learnt."""
+    if found.corrections != "MP2020-needed":
+        return {}
+    bare = [replace(p, energy_per_atom=p.energy_per_atom - p.correction_per_atom) for p in found.phases]
+    window = formula_window(compound, bare)
+    return {"uncorrected_reduction_V": window.reduction, "uncorrected_oxidation_V": window.oxidation}
 
 
 def errors(rows: Sequence[dict[str, Any]]) -> list[float]:
@@ -85,7 +96,8 @@ def mean_absolute_error(rows: Sequence[dict[str, Any]]) -> float:
 def print_rows(console: Console, potential: str, rows: Sequence[dict[str, Any]]) -> None:
     """One table per potential."""
     table = Table(
-        "compound", "reduction, V", "published", "oxidation, V", "published", "window", "reduced to", "oxidised to",
+        "compound", "reduction, V", "published", "oxidation, V", "published", "uncorrected, V", "window", "reduced to",
+        "oxidised to",
         title=potential,
     )  # fmt: skip
     for row in rows:
@@ -95,6 +107,7 @@ def print_rows(console: Console, potential: str, rows: Sequence[dict[str, Any]])
             _volts(row["published_reduction_V"]),
             _volts(row["oxidation_V"]),
             _volts(row["published_oxidation_V"]),
+            _volts(row.get("uncorrected_oxidation_V")),
             row.get("window", row.get("failure", "")),
             reaction_side(row.get("products_reduction", {})),
             reaction_side(row.get("products_oxidation", {})),

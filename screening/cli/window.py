@@ -88,6 +88,7 @@ def window_command(
                     "with": name,
                     "voltage_V": r.voltage,
                     "energy_eV_atom": r.energy,
+                    "mutual_energy_eV_atom": r.mutual_energy,
                     "mixing": r.mixing,
                     "products": r.products,
                 }

@@ -19,7 +19,15 @@ from screening.potentials.registry import load_potential
 from screening.properties import hull
 from screening.properties.corrections import MP_SCALE
 from screening.properties.phase_files import read_energies, write_energies
-from screening.properties.phases import PASSED, PhaseEnergy, gate, phase_energy, phase_tasks, reference_energy
+from screening.properties.phases import (
+    PASSED,
+    PhaseEnergy,
+    gate,
+    phase_energy,
+    phase_task,
+    phase_tasks,
+    reference_energy,
+)
 from screening.structures.phases import PhaseFacts, load_phases
 
 MAX_ABOVE_HULL = 0.1
@@ -152,8 +160,7 @@ def _phase_flow(
         results = yield tasks
         return phase_energy(facts, results, corrections)
     ordering, atoms = relaxed
-    task = phase_tasks(facts)[ordering]
-    (result,) = yield [replace(task, atoms=atoms, recipe={**task.recipe, "start": "relaxed elsewhere"})]
+    (result,) = yield [phase_task(facts, ordering, atoms, start="relaxed elsewhere")]
     return replace(phase_energy(facts, [result], corrections), ordering=ordering)
 
 

@@ -113,20 +113,28 @@ def shortest_distance(atoms: Atoms) -> float:
     return float((d / (radii[i] + radii[j])).min())
 
 
+def phase_task(facts: PhaseFacts, ordering: int, atoms: Atoms, **recipe: str) -> RelaxTask:
+    """Relaxation of one structure of a phase; `recipe` adds to what its key is made of."""
+    # PBE has no dispersion: left free, layers and molecules drift apart by tens of per cent
+    held = facts.reference is not None or facts.cell_held
+    return RelaxTask(
+        recipe={
+            "step": "phase/relax",
+            "phase": facts.name,
+            "facts": facts.facts_sha256,
+            "ordering": ordering,
+            **recipe,
+        },
+        atoms=atoms,
+        cell="fixed" if held else "full",
+        fmax=FMAX,
+        max_steps=MAX_STEPS,
+    )
+
+
 def phase_tasks(facts: PhaseFacts) -> list[RelaxTask]:
     """One relaxation (cell and atoms) per structure on offer."""
-    # PBE has no dispersion: left free, layers and molecules drift apart by tens of per cent
-    held = facts.reference is not None or facts.dispersion_bound
-    return [
-        RelaxTask(
-            recipe={"step": "phase/relax", "phase": facts.name, "facts": facts.facts_sha256, "ordering": index},
-            atoms=atoms,
-            cell="fixed" if held else "full",
-            fmax=FMAX,
-            max_steps=MAX_STEPS,
-        )
-        for index, atoms in enumerate(phase_structures(facts))
-    ]
+    return [phase_task(facts, index, atoms) for index, atoms in enumerate(phase_structures(facts))]
 
 
 def phase_energy(facts: PhaseFacts, results: list[Result], corrections: str) -> PhaseEnergy:

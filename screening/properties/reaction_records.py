@@ -1,7 +1,9 @@
 """What a coating reacts with on either side: the cathode, charged and discharged, and the electrolyte.
 
 The coating brings its own energy; cathode and electrolyte are pinned to the hull, so that what they would do without
-the coating is not blamed on it (their own metastability is the same for every candidate).
+the coating is not blamed on it (their own metastability is the same for every candidate). Open to Li, what each side
+does on its own at that voltage (a discharged cathode gives up its Li) would drown the contact, so there the value is
+the mutual reaction energy: what contact adds.
 """
 
 from __future__ import annotations
@@ -66,8 +68,9 @@ def reactions(
     Returns
     -------
     list of ReactionRow
-        ``reaction_energy_<partner>`` and ``reaction_energy_<partner>_open``; with a cathode among the partners also
-        ``reaction_energy_cathode`` and ``reaction_energy_cathode_open``, the more negative of its two states.
+        ``reaction_energy_<partner>`` (total) and ``reaction_energy_<partner>_open`` (mutual); with a cathode among the
+        partners also ``reaction_energy_cathode`` and ``reaction_energy_cathode_open``, the more negative of its two
+        states.
     """
     rows: dict[str, ReactionRow] = {}
     for name, composition in partners.items():
@@ -78,7 +81,7 @@ def reactions(
             prop = f"reaction_energy_{name}{suffix}"
             rows[prop] = ReactionRow(
                 property=prop,
-                value=reaction.energy,
+                value=reaction.energy if volts is None else reaction.mutual_energy,
                 flags=(FEW_PHASES,) if missing else (),
                 details=_details(reaction, composition) | {"pairs_without_phases": missing},
             )
@@ -93,16 +96,21 @@ def reactions(
 
 
 def _details(reaction: Reaction, partner: Mapping[str, float]) -> dict[str, Any]:
+    def rounded(products: Mapping[str, float]) -> dict[str, float]:
+        return {name: round(amount, 6) for name, amount in sorted(products.items())}
+
+    closed = reaction.voltage is None
     return {
         "per": "atom of the mixture, Li included",
+        "kind": "total" if closed else "mutual: beyond what each side does on its own",
         "partner": dict(partner),
         "partner_energy": "pinned to the hull",
-        "atom_fraction_of_candidate": reaction.mixing,
-        "products": {name: round(amount, 6) for name, amount in sorted(reaction.products.items())},
+        "atom_fraction_of_candidate": reaction.mixing if closed else reaction.mutual_mixing,
+        "products": rounded(reaction.products if closed else reaction.mutual_products),
         "products_per": "atom of the mixture",
-        "li_released": reaction.li_released,
-        "self_decomposition": reaction.self_decomposition[0],
+        "total_energy": reaction.energy,
         "mutual_energy": reaction.mutual_energy,
+        "self_decomposition": reaction.self_decomposition[0],
         "voltage": reaction.voltage,
     }
 

@@ -69,9 +69,9 @@ class Reaction:
     self_decomposition
         What the first and the second release on their own, eV per atom of each, <= 0: `energy` at mixing 1 and 0. Where
         `energy` is one of them (`mixing` 1 or 0), contact makes nothing worse: that reactant decomposes by itself.
-    mutual_energy, mutual_mixing
+    mutual_energy, mutual_mixing, mutual_products
         The most negative energy over all mixing ratios *beyond* `self_decomposition`: what contact alone adds, at its
-        own mixing ratio. Closed, with both reactants on the hull, it equals `energy`.
+        own mixing ratio, with the products there. Closed, with both reactants on the hull, it equals `energy`.
     voltage, mu_li
         Of the reservoir, V vs Li/Li+ and eV; None when closed.
     """
@@ -83,6 +83,7 @@ class Reaction:
     self_decomposition: tuple[float, float]
     mutual_energy: float
     mutual_mixing: float
+    mutual_products: dict[str, float]
     voltage: float | None
     mu_li: float | None
 
@@ -139,6 +140,7 @@ def most_reactive(
         self_decomposition=(decomposed[0] - one.own, decomposed[1] - two.own),
         mutual_energy=mutual.energy,
         mutual_mixing=mutual.mixing,
+        mutual_products=mutual.products,
         voltage=voltage,
         mu_li=mu_li,
     )

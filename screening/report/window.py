@@ -44,12 +44,13 @@ def print_window(console: Console, window: FormulaWindow, *, potential: str, sou
 
 def print_reactions(console: Console, first: str, rows: Sequence[tuple[str, Reaction]]) -> None:
     """Most negative reactions with other phases, closed and open to Li."""
-    table = Table("with", "Li", "reaction energy, eV/atom", f"atoms of {first}", "products")
+    table = Table("with", "Li", "reaction energy, eV/atom", "by contact alone", f"atoms of {first}", "products")
     for partner, reaction in rows:
         table.add_row(
             partner,
             "closed" if reaction.voltage is None else f"open at {reaction.voltage:g} V",
             f"{reaction.energy:.3f}",
+            f"{reaction.mutual_energy:.3f}",
             f"{100 * reaction.mixing:.0f} %",
             reaction_side(reaction.products) or "none",
         )

@@ -28,7 +28,7 @@ SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
 
 _REQUIRED = ("name", "formula", "space_group", "source")
-_GEOMETRY = ("space_group", "origin_shift", "supercell", "fill", "charges", "keep", "dispersion_bound")
+_GEOMETRY = ("space_group", "origin_shift", "supercell", "fill", "charges", "keep", "dispersion_bound", "cell_held")
 _KEYS = {*_REQUIRED, *_GEOMETRY, "lattice", "sites", "parent", "reference", "volume_per_atom"}
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -43,8 +43,9 @@ class PhaseFacts:
         International number.
     volume
         Stated volume, A^3 per atom; None for a molecule in a box.
-    dispersion_bound
-        Layers or molecules held together by dispersion, which PBE and potentials trained on it lack: the cell is kept.
+    cell_held
+        Relaxed in the stated cell (keys ``dispersion_bound``: layers, molecules and open frameworks held together by
+        dispersion, which PBE and potentials trained on it lack; or ``cell_held``, with the reason in a comment).
     reference
         ``{"energy_per_atom": eV, "source": ...}`` for a gas whose energy is not left to the potential.
     facts_sha256
@@ -56,7 +57,7 @@ class PhaseFacts:
     space_group: int
     volume: float | None
     source: str
-    dispersion_bound: bool = False
+    cell_held: bool = False
     reference: dict[str, Any] | None = field(hash=False)
     facts_sha256: str
     entry: dict[str, Any] = field(repr=False, hash=False, compare=False)
@@ -171,7 +172,7 @@ def parse_facts(entry: dict[str, Any], *, where: str = "entry") -> PhaseFacts:
         space_group=_group_number(str(entry["space_group"]).split(":")[0], where=f"{where}: phase {entry['name']}"),
         volume=volume,
         source=entry["source"],
-        dispersion_bound=bool(entry.get("dispersion_bound", False)),
+        cell_held=bool(entry.get("dispersion_bound", False) or entry.get("cell_held", False)),
         reference=entry.get("reference"),
         facts_sha256=hashlib.sha256(text.encode()).hexdigest()[:16],
         entry=entry,

@@ -7,6 +7,7 @@ import pytest
 from phase_toys import phase
 
 from screening.engine.records import Fidelity
+from screening.errors import UserError
 from screening.properties import phase_build
 from screening.properties.phase_build import build_energies, distance_to_others, judge_distances
 from screening.properties.phase_files import read_energies
@@ -54,6 +55,22 @@ def test_a_stopped_build_keeps_what_was_finished(tmp_path, monkeypatch):
     build_energies("chgnet", out, work=work, device="cpu", phases=SMALL, on_progress=seen.append)
     assert seen[-1].tasks_reused == 4
     assert seen[-1].n_force_calls == 0
+
+
+def test_a_build_may_start_from_another_one_and_ends_in_the_same_crystals(tmp_path):
+    cold, warm = [], []
+    first = build_energies(
+        "chgnet", tmp_path / "a.json", work=tmp_path / "a", device="cpu", phases=SMALL, on_progress=cold.append
+    )
+    second = build_energies(
+        "chgnet", tmp_path / "b.json", work=tmp_path / "b", device="cpu", phases=SMALL, start=tmp_path / "a",
+        on_progress=warm.append,
+    )  # fmt: skip
+    for name, energy in first.energies.items():
+        assert second.energies[name].energy_per_atom == pytest.approx(energy.energy_per_atom, abs=1e-4)
+    assert 0 < warm[-1].n_force_calls < cold[-1].n_force_calls
+    with pytest.raises(UserError, match="holds no store"):
+        build_energies("chgnet", tmp_path / "c.json", work=tmp_path / "c", device="cpu", start=tmp_path / "nothing")
 
 
 def test_broken_facts_quarantine_their_phase_and_stop_nobody(tmp_path):
