@@ -41,7 +41,8 @@ def window_command(
         ),
     ] = False,
     voltage: Annotated[
-        float, typer.Option("--voltage", help="V of the reactions open to Li.", rich_help_panel=PHYSICS)
+        float,
+        typer.Option("--voltage", min=0.0, max=8.0, help="V of the reactions open to Li.", rich_help_panel=PHYSICS),
     ] = 4.3,
     plot: Annotated[
         bool, typer.Option("--plot", help="Write window-FORMULA.png here.", rich_help_panel=OUTPUT)
@@ -56,8 +57,7 @@ def window_command(
 
     from screening.cli.progress import LiveProgress
     from screening.properties.competing import compute_phases
-    from screening.properties.reactivity import most_reactive
-    from screening.properties.window import formula_window, parse_formula, reactant, window_document
+    from screening.properties.window import formula_window, parse_formula, reactions_with, window_document
     from screening.report.window import plot_window, print_reactions, print_window
 
     names = partners or []
@@ -70,11 +70,7 @@ def window_command(
     own = [p for p in found.phases if set(p.composition) <= set(parse_formula(formula)) | {"Li"}]
     window = formula_window(formula, own)
     print_window(console, window, potential=potential, source=phases)
-    reactions = [
-        (name, most_reactive(reactant(formula, found.phases), reactant(name, found.phases), found.phases, voltage=v))
-        for name in names
-        for v in (None, voltage)
-    ]
+    reactions = reactions_with(formula, names, found.phases, voltage=voltage)
     if reactions:
         print_reactions(console, formula, reactions)
     if plot:
@@ -82,17 +78,5 @@ def window_command(
         plot_window(window, path, potential=potential)
         console.print(f"Plot: {path}")
     if json_out is not None:
-        document = window_document(window, potential) | {
-            "reactions": [
-                {
-                    "with": name,
-                    "voltage_V": r.voltage,
-                    "energy_eV_atom": r.energy,
-                    "mutual_energy_eV_atom": r.mutual_energy,
-                    "mixing": r.mixing,
-                    "products": r.products,
-                }
-                for name, r in reactions
-            ]
-        }
+        document = window_document(window, potential, reactions)
         json_out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

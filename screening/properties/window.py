@@ -15,7 +15,7 @@ from typing import Any
 from screening.errors import UserError
 from screening.properties import hull
 from screening.properties.phases import PhaseEnergy, same_composition
-from screening.properties.reactivity import Reactant
+from screening.properties.reactivity import Reactant, Reaction, most_reactive
 
 OWN, PINNED = "own", "pinned"
 
@@ -84,6 +84,18 @@ def reactant(formula: str, phases: Sequence[PhaseEnergy]) -> Reactant:
     composition = parse_formula(formula)
     crystals = [p.energy_per_atom for p in phases if same_composition(p.composition, composition)]
     return Reactant(name=formula, composition=composition, energy_per_atom=min(crystals, default=None))
+
+
+def reactions_with(
+    formula: str, partners: Sequence[str], phases: Sequence[PhaseEnergy], *, voltage: float
+) -> list[tuple[str, Reaction]]:
+    """Reactions with each partner (a formula), closed and then open to Li at `voltage` (V vs Li/Li+)."""
+    own = reactant(formula, phases)
+    return [
+        (name, most_reactive(own, reactant(name, phases), phases, voltage=volts))
+        for name in partners
+        for volts in (None, voltage)
+    ]
 
 
 def formula_window(formula: str, phases: Sequence[PhaseEnergy]) -> FormulaWindow:
@@ -158,7 +170,9 @@ def formula_window(formula: str, phases: Sequence[PhaseEnergy]) -> FormulaWindow
     )
 
 
-def window_document(window: FormulaWindow, potential: str) -> dict[str, Any]:
+def window_document(
+    window: FormulaWindow, potential: str, reactions: Sequence[tuple[str, Reaction]] = ()
+) -> dict[str, Any]:
     """What ``screen window --json`` writes; an end without a limit is its bound, with ``no_limit_*`` true."""
     return {
         "formula": window.formula,
@@ -177,4 +191,15 @@ def window_document(window: FormulaWindow, potential: str) -> dict[str, Any]:
         "no_limit_oxidation": window.oxidation >= hull.V_MAX,
         "predicted_phases": list(window.predicted),
         "profile": window.profile,
+        "reactions": [
+            {
+                "with": name,
+                "voltage_V": r.voltage,
+                "energy_eV_atom": r.energy,
+                "mutual_energy_eV_atom": r.mutual_energy,
+                "mixing": r.mixing,
+                "products": r.products,
+            }
+            for name, r in reactions
+        ],
     }

@@ -1,4 +1,4 @@
-"""Phase gate, corrections, stability records, and the shipped hull against published values."""
+"""Phase gate, corrections and stability records."""
 
 from dataclasses import replace
 
@@ -8,6 +8,7 @@ from ase import Atoms
 from ase.build import bulk as ase_bulk
 from ase.build import make_supercell
 from ase.spacegroup import crystal
+from phase_toys import phase, run
 from pymatgen.entries.compatibility import MaterialsProject2020Compatibility
 from pymatgen.entries.computed_entries import ComputedStructureEntry
 from pymatgen.io.ase import AseAtomsAdaptor
@@ -34,16 +35,6 @@ def result_of(atoms: Atoms, energy: float, **changes) -> Result:
 
 def facts_of(name: str):
     return next(facts for facts in load_phases() if facts.name == name)
-
-
-def run(flow, answer):
-    """Drive a flow; `answer` turns a task into a result."""
-    try:
-        tasks = next(flow)
-        while True:
-            tasks = flow.send([answer(task) for task in tasks])
-    except StopIteration as stop:
-        return stop.value
 
 
 # --- corrections -----------------------------------------------------------------------------------------------------
@@ -124,19 +115,6 @@ def test_a_quarantined_ordering_does_not_win_by_its_energy():
 
 # --- flows with a toy potential --------------------------------------------------------------------------------------
 
-TOY = {"Li": -2.0, "Nb": -10.0, "O": -5.0, "Mg": -1.6}
-
-
-def toy_energy(atoms: Atoms) -> float:
-    """Sum of elements, and -1 eV per O atom in a compound."""
-    symbols = atoms.get_chemical_symbols()
-    bonus = -float(symbols.count("O")) if len(set(symbols)) > 1 else 0.0
-    return sum(TOY[s] for s in symbols) + bonus
-
-
-def toy_answer(task: RelaxTask) -> Result:
-    return result_of(task.atoms, toy_energy(task.atoms))
-
 
 def test_element_without_phases_fails_its_own_candidate_only():
     candidate, atoms = doped_cell()
@@ -156,10 +134,6 @@ def doped_cell() -> tuple[Candidate, Atoms]:
     atoms.set_array("oxidation_state", np.array([charge[s] for s in atoms.get_chemical_symbols()]))
     defects = Defects(substitutions=(Substitution(element="Mg", charge=2, site="Li", count=1),), li_vacancies=1)
     return Candidate(host="LiNbO3", n_fu=6, defects=defects, compensation="li_vacancy", x_requested=1 / 6), atoms
-
-
-def phase(name: str, composition: dict[str, int], energy_per_atom: float) -> PhaseEnergy:
-    return PhaseEnergy(name=name, formula=name, composition=composition, energy_per_atom=energy_per_atom)
 
 
 def toy_phases() -> list[PhaseEnergy]:
