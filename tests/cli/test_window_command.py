@@ -18,7 +18,7 @@ KEYS = {
 
 
 def screen(*arguments: str, cwd=None):
-    result = CliRunner().invoke(app, list(arguments))
+    result = CliRunner().invoke(app, list(arguments), env={"COLUMNS": "160"})
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     return result
