@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ase import Atoms
@@ -78,9 +79,7 @@ def gate(facts: PhaseFacts, result: Result) -> str:
     if not result.converged:
         return f"not converged: fmax {result.fmax:.3f} eV/A after {result.n_steps} steps"
     atoms = result.atoms
-    if _fractions(atoms.get_chemical_symbols()) != _fractions(
-        [s for s, n in facts.composition.items() for _ in range(n)]
-    ):
+    if not same_composition(Counter(atoms.get_chemical_symbols()), facts.composition):
         return f"composition became {atoms.get_chemical_formula()}"
     if (ratio := shortest_distance(atoms)) < MIN_DISTANCE:
         return f"shortest distance is {ratio:.2f} of the sum of covalent radii"
@@ -95,11 +94,6 @@ def gate(facts: PhaseFacts, result: Result) -> str:
         if abs(change) > MAX_VOLUME_CHANGE:
             return f"volume differs by {100 * change:+.1f} % from the stated one"
     return PASSED
-
-
-def _fractions(symbols: Iterable[str]) -> dict[str, float]:
-    listed = list(symbols)
-    return {s: round(listed.count(s) / len(listed), 9) for s in set(listed)}
 
 
 def shortest_distance(atoms: Atoms) -> float:

@@ -27,6 +27,9 @@ from screening.structures.phase_orderings import orderings
 SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
 
+PREDICTED = "substitution:"
+"""How the source of a phase begins that was predicted by ionic substitution, or is a model and no known crystal."""
+
 _REQUIRED = ("name", "formula", "space_group", "source")
 _GEOMETRY = ("space_group", "origin_shift", "supercell", "fill", "charges", "keep", "dispersion_bound", "cell_held")
 _KEYS = {*_REQUIRED, *_GEOMETRY, "lattice", "sites", "parent", "reference", "volume_per_atom"}
@@ -70,7 +73,7 @@ class PhaseFacts:
     @property
     def substituted(self) -> bool:
         """Predicted by ionic substitution: neither its volume nor its space group is a fact."""
-        return self.source.startswith("substitution:")
+        return self.source.startswith(PREDICTED)
 
 
 @cache

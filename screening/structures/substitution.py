@@ -20,7 +20,7 @@ from ase.data import atomic_numbers, covalent_radii
 
 from screening.errors import UserError
 from screening.structures.phase_entry import entry_from_structure
-from screening.structures.phases import PhaseFacts, parse_facts
+from screening.structures.phases import PREDICTED, PhaseFacts, parse_facts
 from screening.structures.substitution_templates import (
     Ion,
     Template,
@@ -32,9 +32,6 @@ from screening.structures.substitution_templates import (
 )
 
 logger = logging.getLogger(__name__)
-
-SOURCE = "substitution:"
-"""How the source of a predicted phase begins."""
 
 MIN_DISTANCE = 0.6
 """Shortest distance of a candidate, in sums of covalent radii; the gate asks the same of the relaxed phase."""
@@ -69,7 +66,7 @@ class Substitution:
         ions = sorted({*self.replaced, *self.ions.values()})
         borrowed = [f"{_label(i)} taken as {_label(other)}" for i in ions if (other := stand_in(i)) not in (i, None)]
         note = f" ({', '.join(borrowed)}, of similar radius)" if borrowed else ""
-        return f"{SOURCE}{self.template.name} {changes} p={self.probability:.2g}{note}"
+        return f"{PREDICTED}{self.template.name} {changes} p={self.probability:.2g}{note}"
 
     def structure(self) -> Any:
         """Crystal with the template's lattice."""
@@ -189,7 +186,7 @@ def elemental_phases(element: str, *, max_atoms: int = 40) -> list[PhaseFacts]:
     ]
     crystals = own or list(_close_packed(element))
     return [
-        _facts(structure, name=f"{element}~{name}", source=f"{SOURCE}{name} of the element")
+        _facts(structure, name=f"{element}~{name}", source=f"{PREDICTED}{name} of the element")
         for name, structure in crystals
     ]
 

@@ -7,8 +7,8 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
 from screening.properties.phases import shortest_distance
-from screening.structures.phases import PhaseFacts, phase_structures, space_group_number
-from screening.structures.substitution import SOURCE, elemental_phases, predict, substituted_phases, substitutions
+from screening.structures.phases import PREDICTED, PhaseFacts, phase_structures, space_group_number
+from screening.structures.substitution import elemental_phases, predict, substituted_phases, substitutions
 from screening.structures.substitution_templates import Template, known_ions, likely_charges, stand_in, templates
 
 
@@ -71,7 +71,7 @@ def test_predictions_hold_the_element_and_only_the_system(praseodymium):
 def test_predictions_are_marked_and_sane(praseodymium):
     for facts in praseodymium:
         assert facts.substituted
-        assert facts.source.startswith(SOURCE)
+        assert facts.source.startswith(PREDICTED)
         assert facts.name.startswith(f"{facts.formula}~")
         for atoms in phase_structures(facts):
             assert shortest_distance(atoms) > 0.6
