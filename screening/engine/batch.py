@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from ase import Atoms
 from ase.neighborlist import neighbor_list
 
-from screening.engine.checkpoints import Checkpoint
-from screening.engine.tasks import NebTask, RelaxTask, Result, failed_result, start_of
 from screening.potentials.base import Evaluation, Potential
 
 logger = logging.getLogger(__name__)
 
-MAX_ATOMS = 8000
-"""Atoms per evaluate call; the potential halves the batch itself when the device's memory is still too small."""
 MIN_DISTANCE = 0.5
 """A. No two atoms of a solid are this close; potentials return nonsense there."""
 MAX_VOLUME_RATIO = 2.0
@@ -40,46 +34,10 @@ class Outcome:
     wall_s: float
 
 
-T = TypeVar("T", RelaxTask, NebTask)
-System = TypeVar("System")
+def evaluate_all(structures: Sequence[Atoms], potential: Potential, *, stress: bool) -> list[Outcome]:
+    """Evaluate `structures` in one call, in order. Overlapping atoms are refused before the potential sees them.
 
-
-def start_all(
-    start: Callable[[T, str, Checkpoint | None], System],
-    tasks: Sequence[T],
-    keys: Sequence[str],
-    checkpoints: Sequence[Path] | None,
-) -> tuple[dict[int, System], dict[int, Result]]:
-    """Systems under way, and failed results of the tasks that `start` refused with a ValueError; both by index."""
-    systems: dict[int, System] = {}
-    refused: dict[int, Result] = {}
-    for index, (task, key) in enumerate(zip(tasks, keys, strict=True)):
-        checkpoint = Checkpoint(checkpoints[index]) if checkpoints is not None else None
-        try:
-            systems[index] = start(task, key, checkpoint)
-        except ValueError as error:
-            refused[index] = failed_result(key, start_of(task), str(error))
-    return systems, refused
-
-
-def chunks(sizes: Sequence[int], max_atoms: int) -> list[list[int]]:
-    """Consecutive indices grouped so that each group has at most `max_atoms` atoms (or one system)."""
-    groups: list[list[int]] = []
-    filled = 0
-    for index, size in enumerate(sizes):
-        if groups and filled + size <= max_atoms:
-            groups[-1].append(index)
-            filled += size
-        else:
-            groups.append([index])
-            filled = size
-    return groups
-
-
-def evaluate_all(
-    structures: Sequence[Atoms], potential: Potential, *, stress: bool, max_atoms: int = MAX_ATOMS
-) -> list[Outcome]:
-    """Evaluate `structures` in chunks, in order. Overlapping atoms are refused before the potential sees them.
+    How many structures fit into one forward pass is the potential's business.
 
     Raises
     ------
@@ -93,10 +51,9 @@ def evaluate_all(
         if reason is not None:
             outcomes[index] = Outcome(evaluation=None, failure=reason, wall_s=0.0)
     todo = [index for index in range(len(structures)) if index not in outcomes]
-    for group in chunks([len(structures[index]) for index in todo], max_atoms):
-        indices = [todo[position] for position in group]
-        found = _evaluate_group([structures[index] for index in indices], potential, stress)
-        outcomes.update(zip(indices, found, strict=True))
+    if todo:
+        found = _evaluate_group([structures[index] for index in todo], potential, stress)
+        outcomes.update(zip(todo, found, strict=True))
     return [outcomes[index] for index in range(len(structures))]
 
 

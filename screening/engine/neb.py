@@ -18,9 +18,10 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.engine.bands import band_forces, has_valley, highest_interior
-from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded, start_all
+from screening.engine.batch import Outcome, exploded
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import frozen_mask
+from screening.engine.drive import drive
 from screening.engine.endpoints import check_compatible, check_end_points
 from screening.engine.idpp import interpolate, unwrapped_displacement
 from screening.engine.optimizers import Descent, Solve
@@ -99,6 +100,15 @@ class Band:
         band._restore()
         band._place(band.positions[1:-1])
         return band
+
+    @property
+    def needs_stress(self) -> bool:
+        """Never: the cell is fixed."""
+        return False
+
+    def pending(self) -> list[Atoms]:
+        """The intermediate images."""
+        return self.images
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
         """Take in the evaluations of all intermediate images: finish, fail, or choose the next band."""
@@ -184,6 +194,10 @@ class Band:
         }
         return [name for name, present in found.items() if present]
 
+    def save_due(self) -> bool:
+        """After every CHECKPOINT_EVERY evaluations of the band, or MAX_LOST_CALLS force calls if that is sooner."""
+        return self.n_evaluations % max(1, min(CHECKPOINT_EVERY, MAX_LOST_CALLS // len(self.images))) == 0
+
     def save(self) -> None:
         """Write the complete state; a finished band keeps its checkpoint until the driver has stored the result."""
         if self.checkpoint is None:
@@ -221,10 +235,9 @@ def neb_batch(
     *,
     keys: Sequence[str],
     checkpoints: Sequence[Path] | None = None,
-    checkpoint_every: int = CHECKPOINT_EVERY,
-    max_atoms: int = MAX_ATOMS,
+    max_atoms: int | None = None,
 ) -> list[Result]:
-    """Converge all bands, each step in one evaluation; a band leaves the batch when it is done.
+    """Converge all bands together; `run_tasks` does the same for relaxations and bands.
 
     Parameters
     ----------
@@ -233,9 +246,8 @@ def neb_batch(
         is at most its `fmax`, with the highest image climbing; after `max_steps` steps the band with the lowest
         residual is returned with `converged=False`. A rigid translation between the end points is removed when no
         atom is frozen.
-    keys, checkpoints, checkpoint_every, max_atoms
-        As in `relax_batch`; `checkpoint_every` counts evaluations of a band, and a band of many images is saved more
-        often, so that a kill costs at most MAX_LOST_CALLS force calls.
+    keys, checkpoints, max_atoms
+        As in `drive`.
 
     Returns
     -------
@@ -244,16 +256,4 @@ def neb_batch(
         path runs through another minimum), ``no_interior_maximum`` (an end point is highest) and
         ``linear_interpolation`` (IDPP made atoms collide).
     """
-    bands, results = start_all(Band.start, tasks, keys, checkpoints)
-    active = [band for band in bands.values() if not band.done]
-    while active:
-        images = [image for band in active for image in band.images]
-        outcomes = iter(evaluate_all(images, potential, stress=False, max_atoms=max_atoms))
-        for band in active:
-            band.advance([next(outcomes) for _ in band.images])
-            every = max(1, min(checkpoint_every, MAX_LOST_CALLS // len(band.images)))
-            if band.done or band.n_evaluations % every == 0:
-                band.save()
-        active = [band for band in active if not band.done]
-    results |= {index: band.result() for index, band in bands.items()}
-    return [results[index] for index in range(len(tasks))]
+    return drive(tasks, keys, potential, Band.start, checkpoints=checkpoints, max_atoms=max_atoms)

@@ -12,9 +12,10 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.engine.batch import MAX_ATOMS, Outcome, evaluate_all, exploded, start_all
+from screening.engine.batch import Outcome, exploded
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import Coordinates
+from screening.engine.drive import drive
 from screening.engine.optimizers import Descent, Solve
 from screening.engine.springs import model_solver
 from screening.engine.tasks import RelaxTask, Result
@@ -29,6 +30,7 @@ MAX_STEP = 0.2
 MAX_STRAIN = 0.03
 """Longest change of a row of the logarithmic strain in one step."""
 CHECKPOINT_EVERY = 5
+"""Force calls between two checkpoints, which is what a kill costs at most."""
 _COUNTERS = ("best_energy", "best_fmax", "start_energy", "n_calls", "wall_s", "done", "converged", "failure")
 
 
@@ -84,8 +86,18 @@ class Relaxation:
         system._restore()
         return system
 
-    def advance(self, outcome: Outcome) -> None:
+    @property
+    def needs_stress(self) -> bool:
+        """Only where the cell relaxes."""
+        return self.task.cell == "full"
+
+    def pending(self) -> list[Atoms]:
+        """The structure at `x`."""
+        return [self.atoms]
+
+    def advance(self, outcomes: Sequence[Outcome]) -> None:
         """Take in the evaluation at `x`: finish, fail, or choose the next `x`."""
+        (outcome,) = outcomes
         self.n_calls += 1
         self.wall_s += outcome.wall_s
         evaluation = outcome.evaluation
@@ -137,6 +149,10 @@ class Relaxation:
             failure=self.failure,
         )
 
+    def save_due(self) -> bool:
+        """After every CHECKPOINT_EVERY force calls."""
+        return self.n_calls % CHECKPOINT_EVERY == 0
+
     def save(self) -> None:
         """Write the complete state; a finished system keeps its checkpoint until the driver has stored the result."""
         if self.checkpoint is None:
@@ -171,10 +187,9 @@ def relax_batch(
     *,
     keys: Sequence[str],
     checkpoints: Sequence[Path] | None = None,
-    checkpoint_every: int = CHECKPOINT_EVERY,
-    max_atoms: int = MAX_ATOMS,
+    max_atoms: int | None = None,
 ) -> list[Result]:
-    """Relax all tasks, each step in one evaluation per kind of cell; a system leaves the batch when it is done.
+    """Relax all tasks together; `run_tasks` does the same for relaxations and bands.
 
     Parameters
     ----------
@@ -182,33 +197,13 @@ def relax_batch(
         What to relax. A task converges when `Coordinates.fmax` is at most its `fmax`; when it has used its `max_steps`
         steps (force calls beyond the first, steps taken back included) its geometry of lowest energy is returned with
         `converged=False`.
-    keys
-        Recipe key of each task.
-    checkpoints
-        Checkpoint file of each task. A relaxation that finds one continues on the same trajectory; one that finds a
-        finished one returns its result without a force call. The caller deletes them once the results are stored.
-    checkpoint_every
-        Force calls between two checkpoints.
-    max_atoms
-        Atoms per call of the potential.
+    keys, checkpoints, max_atoms
+        As in `drive`. A relaxation that finds a checkpoint continues on the same trajectory; one that finds a finished
+        one returns its result without a force call.
 
     Returns
     -------
     list[Result]
-        In the order of `tasks`. A system that cannot go on has a `failure` in words; the others are not affected.
+        In the order of `tasks`.
     """
-    systems, results = start_all(Relaxation.start, tasks, keys, checkpoints)
-    active = [system for system in systems.values() if not system.done]
-    while active:
-        for full_cell in (False, True):
-            group = [system for system in active if (system.task.cell == "full") is full_cell]
-            if not group:
-                continue
-            outcomes = evaluate_all([s.atoms for s in group], potential, stress=full_cell, max_atoms=max_atoms)
-            for system, outcome in zip(group, outcomes, strict=True):
-                system.advance(outcome)
-                if system.done or system.n_calls % checkpoint_every == 0:
-                    system.save()
-        active = [system for system in active if not system.done]
-    results |= {index: system.result() for index, system in systems.items()}
-    return [results[index] for index in range(len(tasks))]
+    return drive(tasks, keys, potential, Relaxation.start, checkpoints=checkpoints, max_atoms=max_atoms)

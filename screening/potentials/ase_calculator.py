@@ -28,6 +28,8 @@ class AsePotential:
         See `Potential.corrections`; a factory may carry it as an attribute, ``"own-hull"`` otherwise.
     """
 
+    batch_atoms = 1
+
     def __init__(
         self, calculator: Any, *, name: str, checkpoint_sha256: str, device: str = "cpu", corrections: str = "own-hull"
     ) -> None:

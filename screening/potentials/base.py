@@ -31,6 +31,8 @@ class Potential(Protocol):
     device: str
     corrections: str
     """``"MP2020-in-model"`` (trained on corrected energies), ``"MP2020-needed"``, or ``"own-hull"``."""
+    batch_atoms: int
+    """Atoms that one forward pass takes at present; 1 where structures are evaluated one by one."""
 
     def evaluate(self, structures: Sequence[Atoms], *, stress: bool = False) -> list[Evaluation]:
         """Evaluate all structures, in order, in as few forward passes as memory allows."""

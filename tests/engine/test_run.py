@@ -8,7 +8,6 @@ import pytest
 from ase.build import bulk
 from calculator_potential import CalculatorPotential
 
-from screening.engine.batch import chunks
 from screening.engine.run import discard_checkpoint, run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Task
 
@@ -51,8 +50,3 @@ def test_checkpoints_stay_until_they_are_discarded(emt: CalculatorPotential, tas
 def test_batches_respect_the_atom_limit(emt: CalculatorPotential, tasks: list[Task]) -> None:
     run_tasks([tasks[0], tasks[0]], ["a", "b"], emt, None, max_atoms=40)
     assert {size for size, _ in emt.batches} == {1}
-
-
-def test_chunks_hold_at_most_the_limit_or_one_system() -> None:
-    assert chunks([4, 4, 4, 50, 1, 2], 10) == [[0, 1], [2], [3], [4, 5]]
-    assert chunks([], 10) == []
