@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.neighborlist import neighbor_list
 
 from screening.potentials.base import Evaluation, Potential
+from screening.potentials.neighbors import pairs
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def overlap(atoms: Atoms) -> str | None:
     """Reason in words when coordinates are not numbers or two atoms are closer than MIN_DISTANCE."""
     if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
         return "the coordinates are not finite numbers"
-    first, second, distances = neighbor_list("ijd", atoms, MIN_DISTANCE)
+    first, second, _, distances = pairs(atoms, MIN_DISTANCE)
     if not len(distances):
         return None
     worst = int(np.argmin(distances))

@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-_TOLERANCE = 1e-8
+from screening.potentials.neighbors import neighbors
 
 Index = NDArray[np.int64]
 
@@ -83,24 +83,13 @@ def build_graph(structures: Sequence[Atoms], *, bond_cutoff: float, angle_cutoff
 
 def _undirected_bonds(atoms: Atoms, cutoff: float) -> tuple[Index, Index, NDArray[np.float64]]:
     """i, j and r_i - r_j of every bond, each counted once."""
-    from pymatgen.optimization.neighbors import find_points_in_spheres
-
-    cell = np.ascontiguousarray(atoms.cell[:], dtype=float)
-    positions = np.ascontiguousarray(atoms.positions, dtype=float)
-    i, j, images, _ = find_points_in_spheres(
-        all_coords=positions,
-        center_coords=positions,
-        r=cutoff,
-        pbc=np.ascontiguousarray(atoms.pbc, dtype=np.int64),
-        lattice=cell,
-        tol=_TOLERANCE,
-    )
+    i, j, images = neighbors(atoms, cutoff)
     # A bond between two images of one atom is counted once by the sign of its first non-zero image index.
     a, b, c = images[:, 0], images[:, 1], images[:, 2]
     positive = (a > 0) | ((a == 0) & ((b > 0) | ((b == 0) & (c > 0))))
     once = (i < j) | ((i == j) & positive)
     i, j, images = i[once], j[once], images[once]
-    return i, j, positions[i] - positions[j] - images @ cell
+    return i, j, atoms.positions[i] - atoms.positions[j] - images @ atoms.cell.array
 
 
 def _pairs_of_equal(centers: Index) -> tuple[Index, Index]:
