@@ -10,6 +10,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,11 +18,9 @@ from ase import Atoms
 
 from screening.errors import UserError
 from screening.potentials.base import Evaluation
+from screening.potentials.memory import BatchSize, CudaMeter
 
 logger = logging.getLogger(__name__)
-
-CUDA_BATCH_ATOMS = 4096
-"""Atoms of the first batch on CUDA; halved whenever it does not fit."""
 
 
 def pick_device(device: str) -> str:
@@ -74,7 +73,8 @@ def is_usable(atoms: Atoms) -> bool:
 class BatchedPotential(ABC):
     """A potential that evaluates one batch at a time; subclasses say how, this class says which batches.
 
-    On a CPU structures are evaluated one by one, because a larger batch gains nothing there.
+    On a CPU structures are evaluated one by one, because a larger batch gains nothing there. On CUDA the first batch
+    is a single structure, whose memory is measured (see `memory`).
     """
 
     name: str
@@ -89,11 +89,20 @@ class BatchedPotential(ABC):
         self.checkpoint_sha256 = checkpoint_sha256
         self.device = device
         self.corrections = corrections
-        self.batch_atoms = CUDA_BATCH_ATOMS if device.startswith("cuda") else 1
+        self.batch_atoms = 1
+        self.batch_size = BatchSize(CudaMeter(device)) if device.startswith("cuda") else None
 
     @abstractmethod
-    def _evaluate_batch(self, structures: Sequence[Atoms], *, stress: bool) -> list[Evaluation]:
-        """Evaluate all structures in one forward and one backward pass."""
+    def graph(self, structures: Sequence[Atoms]) -> Any:
+        """Neighbour lists of all structures as one graph on the device."""
+
+    @abstractmethod
+    def infer(self, graph: Any) -> Any:
+        """One forward and one backward pass; whatever the model gives, on the host."""
+
+    @abstractmethod
+    def unpack(self, structures: Sequence[Atoms], graph: Any, found: Any, *, stress: bool) -> list[Evaluation]:
+        """Each structure's part of what `infer` found."""
 
     def evaluate(self, structures: Sequence[Atoms], *, stress: bool = False) -> list[Evaluation]:
         """Energies (eV), forces (eV/A) and stresses (eV/A^3), in order.
@@ -110,20 +119,39 @@ class BatchedPotential(ABC):
                 results[index] = undefined(atoms, stress=stress)
         while todo:
             batch = self._next_batch(structures, todo)
-            try:
-                for index, result in zip(
-                    batch, self._evaluate_batch([structures[i] for i in batch], stress=stress), strict=True
-                ):
-                    results[index] = result
-            except torch.cuda.OutOfMemoryError:
-                if len(batch) == 1:
-                    raise
-                self.batch_atoms = max(1, sum(len(structures[i]) for i in batch) // 2)
-                logger.info("%s: out of GPU memory, batches of %d atoms from now on", self.name, self.batch_atoms)
+            found = self._try_batch([structures[index] for index in batch], stress=stress)
+            if found is None:
+                # Out here the exception no longer holds the tensors of the failed pass.
                 torch.cuda.empty_cache()
                 continue
+            for index, result in zip(batch, found, strict=True):
+                results[index] = result
             todo = todo[len(batch) :]
         return [result for result in results if result is not None]
+
+    def _try_batch(self, structures: list[Atoms], *, stress: bool) -> list[Evaluation] | None:
+        """Evaluate a batch and choose the size of the next one; None when there was not enough memory."""
+        n_atoms = sum(len(atoms) for atoms in structures)
+        try:
+            if self.batch_size is None:
+                return self._evaluate_batch(structures, stress=stress)
+            self.batch_size.meter.start()
+            found = self._evaluate_batch(structures, stress=stress)
+        except torch.cuda.OutOfMemoryError:
+            if len(structures) == 1:
+                raise
+            self.batch_atoms = max(1, n_atoms // 2)
+            if self.batch_size is not None:
+                self.batch_size.shrink(n_atoms)
+            logger.info("%s: out of GPU memory, batches of at most %d atoms from now on", self.name, self.batch_atoms)
+            return None
+        self.batch_size.learn(n_atoms)
+        self.batch_atoms = self.batch_size.atoms
+        return found
+
+    def _evaluate_batch(self, structures: Sequence[Atoms], *, stress: bool) -> list[Evaluation]:
+        graph = self.graph(structures)
+        return self.unpack(structures, graph, self.infer(graph), stress=stress)
 
     def _accepts(self, atoms: Atoms) -> bool:
         unknown = set(atoms.numbers.tolist()) - self.elements

@@ -15,11 +15,15 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from numpy.typing import NDArray
+from torch import Tensor
 
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
 from screening.potentials.chgnet_forward import CHGNetForward, GraphTensors
-from screening.potentials.chgnet_graph import build_graph
+from screening.potentials.chgnet_graph import BatchGraph, build_graph
+
+Array = NDArray[np.float64]
 
 CHECKPOINTS = {
     "chgnet": ("0.3.0", "0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar", "MP2020-in-model"),
@@ -37,26 +41,43 @@ class CHGNetPotential(BatchedPotential):
         self.references = model.composition_model.fc.weight.detach().double().cpu().numpy().ravel()
         self.elements = frozenset(range(1, len(self.references) + 1))
 
-    def _evaluate_batch(self, structures: Sequence[Atoms], *, stress: bool) -> list[Evaluation]:
+    def graph(self, structures: Sequence[Atoms]) -> tuple[BatchGraph, GraphTensors, Tensor]:
+        """Bonds and angles, their indices on the device, and the bond vectors to differentiate by."""
         graph = build_graph(structures, bond_cutoff=self.cutoffs[0], angle_cutoff=self.cutoffs[1])
         vectors = torch.tensor(graph.vectors, dtype=torch.float32, device=self.device, requires_grad=True)
-        sites = self.forward(GraphTensors.of(graph, self.device), vectors)
+        return graph, GraphTensors.of(graph, self.device), vectors
+
+    def infer(self, graph: tuple[BatchGraph, GraphTensors, Tensor]) -> tuple[Array, Array]:
+        """Site energies (N,) eV without the elements' references, and their gradient by the bond vectors (U, 3)."""
+        _, tensors, vectors = graph
+        sites = self.forward(tensors, vectors)
         (gradient,) = torch.autograd.grad(sites.sum(), vectors)
         # Sums in double precision: a float32 total energy is good to 1e-4 eV only for some 200 atoms.
-        slopes = gradient.double().cpu().numpy()
-        energies = sites.detach().double().cpu().numpy() + self.references[graph.numbers - 1]
-        forces = np.zeros((len(graph.numbers), 3))
-        np.subtract.at(forces, graph.i, slopes)
-        np.add.at(forces, graph.j, slopes)
-        results = []
-        for index, atoms in enumerate(structures):
-            own = graph.owners == index
-            tensor = None
-            if stress:
-                bonds = own[graph.i]
-                virial = graph.vectors[bonds].T @ slopes[bonds]
-                tensor = (virial + virial.T) / (2 * atoms.get_volume())
+        return sites.detach().double().cpu().numpy(), gradient.double().cpu().numpy()
+
+    def unpack(
+        self,
+        structures: Sequence[Atoms],
+        graph: tuple[BatchGraph, GraphTensors, Tensor],
+        found: tuple[Array, Array],
+        *,
+        stress: bool,
+    ) -> list[Evaluation]:
+        """Sums over each structure's sites and bonds."""
+        bonds, slopes = graph[0], found[1]
+        energies = found[0] + self.references[bonds.numbers - 1]
+        forces = np.zeros((len(bonds.numbers), 3))
+        np.subtract.at(forces, bonds.i, slopes)
+        np.add.at(forces, bonds.j, slopes)
+        virials = np.zeros((len(structures), 3, 3))
+        if stress:
+            np.add.at(virials, bonds.owners[bonds.i], bonds.vectors[:, :, None] * slopes[:, None, :])
+        results, start = [], 0
+        for atoms, virial in zip(structures, virials, strict=True):
+            own = slice(start, start + len(atoms))
+            tensor = (virial + virial.T) / (2 * atoms.get_volume()) if stress else None
             results.append(Evaluation(energy=float(energies[own].sum()), forces=forces[own], stress=tensor))
+            start = own.stop
         return results
 
 

@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from numpy.typing import NDArray
 
 from screening.errors import UserError
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
+
+Array = NDArray[np.float64]
 
 CHECKPOINTS = {
     "sevennet-0": "SEVENNET_0_11Jul2024",
@@ -48,19 +51,30 @@ class SevenNetPotential(BatchedPotential):
             graph[KEY.DATA_MODALITY] = self.modal
         return graph
 
-    def _evaluate_batch(self, structures: Sequence[Atoms], *, stress: bool) -> list[Evaluation]:
-        import sevenn._keys as KEY
+    def graph(self, structures: Sequence[Atoms]) -> Any:
+        """All structures as one torch_geometric batch on the device."""
         from torch_geometric.data import Batch
 
-        batch = Batch.from_data_list([self._graph(atoms) for atoms in structures]).to(self.device)
-        output = self.model(batch)
+        return Batch.from_data_list([self._graph(atoms) for atoms in structures]).to(self.device)
+
+    def infer(self, graph: Any) -> tuple[Array, Array, Array]:
+        """Site energies (N,) eV, forces (N, 3) eV/A, and pressures (B, 6) eV/A^3 as xx, yy, zz, xy, yz, zx."""
+        import sevenn._keys as KEY
+
+        output = self.model(graph)
+        sites, forces, pressures = (
+            output[key].detach().cpu().double().numpy() for key in (KEY.ATOMIC_ENERGY, KEY.PRED_FORCE, KEY.PRED_STRESS)
+        )
+        return sites.ravel(), forces, pressures
+
+    def unpack(
+        self, structures: Sequence[Atoms], graph: Any, found: tuple[Array, Array, Array], *, stress: bool
+    ) -> list[Evaluation]:
+        """Sums over each structure's sites; the sign of a stress is the opposite of a pressure's."""
+        sites, forces, pressures = found
         # Site energies are summed in double precision: a float32 total is good to 1e-4 eV only for some 200 atoms.
-        sites = output[KEY.ATOMIC_ENERGY].detach().cpu().double().view(-1).numpy()
-        forces = output[KEY.PRED_FORCE].detach().cpu().double().numpy()
-        # The model's order is xx, yy, zz, xy, yz, zx and its sign is that of a pressure.
-        voigt = -output[KEY.PRED_STRESS].detach().cpu().double().numpy()
         results, start = [], 0
-        for atoms, (xx, yy, zz, xy, yz, zx) in zip(structures, voigt, strict=True):
+        for atoms, (xx, yy, zz, xy, yz, zx) in zip(structures, -pressures, strict=True):
             own = slice(start, start + len(atoms))
             tensor = np.array([[xx, xy, zx], [xy, yy, yz], [zx, yz, zz]])
             results.append(
