@@ -28,7 +28,11 @@ class System(Protocol):
     """
 
     key: str
-    done: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a result."""
+        ...
 
     @property
     def task(self) -> Task:

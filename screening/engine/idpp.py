@@ -13,6 +13,7 @@ from ase import Atoms
 from ase.geometry import find_mic
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 
 from screening.engine.batch import MIN_DISTANCE
 from screening.potentials.neighbors import neighbors, pairs
@@ -97,6 +98,11 @@ def _relax_image(
     free: NDArray[np.bool_],
 ) -> Array:
     first, second, shifts = pairs
+    columns = np.arange(len(first))
+    onto_atoms = csr_array(
+        (np.repeat([1.0, -1.0], len(first)), (np.concatenate([second, first]), np.tile(columns, 2))),
+        shape=(len(guess), len(first)),
+    )
 
     def lengths(positions: Array) -> tuple[Array, Array]:
         vectors = positions[second] - positions[first] + shifts
@@ -113,9 +119,7 @@ def _relax_image(
         # d/dd of (target - d)^2 / d^4
         slope = -2 * error * weight - 4 * error**2 * weight / distances
         pull = (slope / distances)[:, None] * vectors
-        gradient = np.zeros_like(positions)
-        np.add.at(gradient, second, pull)
-        np.add.at(gradient, first, -pull)
+        gradient = onto_atoms @ pull
         return float(np.sum(weight * error**2)), gradient[free].ravel()
 
     found = minimize(objective, guess[free].ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 200})

@@ -1,74 +1,67 @@
-"""Batched climbing-image NEB: all images of all active bands are evaluated together, end points never.
+"""Bands between two relaxed end points, by as few force calls as the path needs.
 
-A band is one optimiser group: all its images share one L-BFGS history (Sheppard et al., J. Chem. Phys. 128, 134106
-(2008), 10.1063/1.2841941), or one FIRE time step when that stalls. The initial Hessian is the model Hessian of each
-image (`springs`).
+How the path is found is written as a generator (`climbed_path`, and `whole_band` where that gives nothing): it asks for
+positions and receives evaluated samples. A band is such a generator under way, together with a log of everything it was
+given. The log is its checkpoint: replayed, it brings the generator to where it was.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path as File
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.engine.bands import band_forces, has_valley, highest_interior
+from screening.engine.bands import highest_interior
 from screening.engine.batch import Outcome, exploded
 from screening.engine.checkpoints import Checkpoint
+from screening.engine.climbed_path import Rules, climbed_path
 from screening.engine.coordinates import frozen_mask
 from screening.engine.drive import drive
 from screening.engine.endpoints import check_compatible, check_end_points
 from screening.engine.idpp import interpolate, unwrapped_displacement
-from screening.engine.optimizers import Descent, Solve
-from screening.engine.relax import CHECKPOINT_EVERY
-from screening.engine.springs import model_solver
+from screening.engine.path import Ends, Path, Sample
 from screening.engine.tasks import NebTask, Result
+from screening.engine.whole_band import converge_band
 from screening.potentials.base import Potential
 
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
+Walk = Generator[list[Array], list[Sample], Path]
 
-MAX_STEP = 0.15
-"""A, longest displacement of an atom of any image in one step."""
-CLIMB_BELOW = 0.5
-"""eV/A. The highest image starts to climb when the band's largest force falls below this."""
-CLIMB_AFTER = 25
-"""Band evaluations after which it climbs in any case."""
 MAX_LOST_CALLS = 10
 """Force calls of one band that a kill may cost."""
-_COUNTERS = ("n_evaluations", "climbing", "best_fmax", "wall_s", "done", "converged", "failure", "guess")
+METHOD = 2
+"""Version of the way paths are found: a checkpoint of another one cannot be replayed."""
 
 
 @dataclass(kw_only=True)
 class Band:
-    """One band under way: M images with both end points, N atoms.
+    """One band under way: N atoms.
 
-    `images` are the M - 2 intermediate images at which the band is evaluated next; `best` holds the positions (M, N, 3)
-    and energies (M,) of the band with the lowest residual so far (of those that climbed, once one has).
+    `wanted` are the positions to evaluate next, `log` is every sample so far, in order; `unsaved` of them are in no
+    checkpoint. `guess` says how the first guess was made.
     """
 
     task: NebTask
     key: str
     checkpoint: Checkpoint | None
-    free: NDArray[np.bool_]
-    positions: Array
-    images: list[Atoms]
-    descent: Descent
-    best_positions: Array
-    best_energies: Array
-    best_fmax: float = np.inf
-    guess: str = "idpp"
-    climbing: bool = False
-    n_evaluations: int = 0
+    ends: Ends
+    walk: Walk
+    guess: str
+    wanted: list[Array] = field(default_factory=list)
+    structures: list[Atoms] = field(default_factory=list)
+    log: list[Sample] = field(default_factory=list)
+    path: Path | None = None
+    n_rounds: int = 0
+    unsaved: int = 0
     wall_s: float = 0.0
-    done: bool = False
-    converged: bool = False
     failure: str | None = None
 
     @classmethod
@@ -84,22 +77,25 @@ class Band:
         frozen = frozen_mask(task.initial) | frozen_mask(task.final)
         displacement = unwrapped_displacement(task.initial, task.final, remove_drift=not frozen.any())
         check_end_points(task, displacement, frozen)
-        positions, guess = interpolate(task.initial, displacement, task.n_images, ~frozen)
-        band = cls(
-            task=task,
-            key=key,
-            checkpoint=checkpoint,
+        still = np.zeros_like(task.initial.positions)
+        first, last = task.initial.positions, task.initial.positions + displacement
+        ends = Ends(
+            atoms=task.initial,
             free=~frozen,
-            positions=positions,
-            images=[task.initial.copy() for _ in range(task.n_images)],
-            descent=Descent(limits=np.full(task.n_images * len(frozen), MAX_STEP)),
-            best_positions=positions.copy(),
-            best_energies=np.full(len(positions), np.nan),
-            guess=guess,
+            initial=Sample(positions=first, energy=task.initial_energy, forces=still),
+            final=Sample(positions=last, energy=task.final_energy, forces=still),
         )
+        guess = interpolate(task.initial, displacement, 3, ~frozen)
+        walk = find_path(task, ends, displacement, guess[0])
+        band = cls(task=task, key=key, checkpoint=checkpoint, ends=ends, walk=walk, guess=guess[1])
+        band.wanted = next(walk)
         band._restore()
-        band._place(band.positions[1:-1])
         return band
+
+    @property
+    def done(self) -> bool:
+        """Whether there is a path, or a reason why there is none."""
+        return self.path is not None or self.failure is not None
 
     @property
     def needs_stress(self) -> bool:
@@ -107,126 +103,134 @@ class Band:
         return False
 
     def pending(self) -> list[Atoms]:
-        """The intermediate images."""
-        return self.images
+        """What to evaluate next; the same objects are moved as long as they suffice."""
+        while len(self.structures) < len(self.wanted):
+            self.structures.append(self.task.initial.copy())
+        asked = self.structures[: len(self.wanted)]
+        for atoms, positions in zip(asked, self.wanted, strict=True):
+            atoms.set_positions(positions, apply_constraint=False)
+        return asked
 
     def advance(self, outcomes: Sequence[Outcome]) -> None:
-        """Take in the evaluations of all intermediate images: finish, fail, or choose the next band."""
-        self.n_evaluations += 1
+        """Take in what was asked for: finish, fail, or ask for more."""
         self.wall_s += sum(outcome.wall_s for outcome in outcomes)
-        energies = [self.task.initial_energy]
-        forces = np.zeros((len(self.images), len(self.free), 3))
-        for number, (image, outcome) in enumerate(zip(self.images, outcomes, strict=True), start=1):
-            reason = outcome.failure
-            if outcome.evaluation is not None and reason is None:
-                reason = exploded(image, outcome.evaluation.energy, None, self.task.initial_energy)
-            if outcome.evaluation is None or reason is not None:
-                self.done, self.failure = True, f"image {number}: {reason}"
+        samples = []
+        for number, (atoms, outcome) in enumerate(zip(self.structures, outcomes, strict=False), start=1):
+            evaluation, reason = outcome.evaluation, outcome.failure
+            if evaluation is not None and reason is None:
+                reason = exploded(atoms, evaluation.energy, None, self.task.initial_energy)
+            if evaluation is None or reason is not None:
+                self.failure = f"image {number}: {reason}"
                 return
-            energies.append(outcome.evaluation.energy)
-            forces[number - 1][self.free] = outcome.evaluation.forces[self.free]
-        self._judge(np.array([*energies, self.task.final_energy]), forces)
+            forces = np.where(self.ends.free[:, None], evaluation.forces, 0.0)
+            samples.append(Sample(positions=atoms.positions.copy(), energy=evaluation.energy, forces=forces))
+        self.unsaved += len(samples)
+        self._take(samples)
 
-    def _judge(self, energies: Array, forces: Array) -> None:
-        task = self.task
-        band = band_forces(self.positions, energies, forces, spring=task.spring, climb=self.climbing)
-        fmax = largest(band.forces)
-        rough = fmax < max(CLIMB_BELOW, task.fmax) or self.n_evaluations >= CLIMB_AFTER
-        if task.climb and not self.climbing and rough:
-            self.climbing = True
-            self.best_fmax = np.inf
-            self.descent = Descent(limits=self.descent.limits)
-            band = band_forces(self.positions, energies, forces, spring=task.spring, climb=True)
-            fmax = largest(band.forces)
-        if fmax < self.best_fmax:
-            self.best_positions, self.best_energies, self.best_fmax = self.positions.copy(), energies, fmax
-        self.converged = fmax <= task.fmax and self.climbing == task.climb
-        if self.converged or self.n_evaluations > task.max_steps:
-            self.done = True
-            return
-        moved = self.descent.next(self.positions[1:-1].reshape(-1, 3), None, band.forces.reshape(-1, 3), self._solver)
-        self._place(moved.reshape(forces.shape))
-
-    def _place(self, inner: Array) -> None:
-        self.positions = np.concatenate([self.positions[:1], inner, self.positions[-1:]])
-        for image, positions in zip(self.images, inner, strict=True):
-            image.set_positions(positions, apply_constraint=False)
-
-    def _solver(self, x: Array) -> Solve:
-        self._place(x.reshape(len(self.images), -1, 3))
-        solvers = [model_solver(image, self.free, None) for image in self.images]
-
-        def solve(vector: Array) -> Array:
-            parts = vector.reshape(len(solvers), -1, 3)
-            return np.concatenate([one(part) for one, part in zip(solvers, parts, strict=True)])
-
-        return solve
+    def _take(self, samples: list[Sample]) -> None:
+        self.log += samples
+        self.n_rounds += 1
+        try:
+            self.wanted = self.walk.send(samples)
+        except StopIteration as end:
+            self.path = end.value
 
     def result(self) -> Result:
-        """Result of the band with the lowest residual; `atoms` is its highest image, flags are in `atoms.info`."""
-        images = [self.task.initial.copy(), *(image.copy() for image in self.images), self.task.final.copy()]
-        for image, positions in zip(images, self.best_positions, strict=True):
-            image.set_positions(positions, apply_constraint=False)
-        usable = self.failure is None
-        top = int(np.argmax(self.best_energies)) if usable else 0
+        """The path; `atoms` is its saddle (or highest image), flags are in `atoms.info`."""
+        path = self.path
+        common: dict[str, Any] = {
+            "key": self.key,
+            "n_steps": max(self.n_rounds - 1, 0),
+            "n_force_calls": len(self.log),
+            "wall_s": self.wall_s,
+            "failure": self.failure,
+        }
+        if path is None:
+            nothing = float("nan")
+            return Result(atoms=self.task.initial.copy(), energy=nothing, fmax=nothing, converged=False, **common)
+        images = [self.ends.placed(sample.positions) for sample in path.samples]
+        images[-1].set_constraint(self.task.final.constraints)
+        top = int(np.argmax(path.energies))
         atoms = images[top].copy()
-        if usable:
-            atoms.info["flags"] = [*atoms.info.get("flags", []), *self._flags()]
+        atoms.info["flags"] = [*atoms.info.get("flags", []), *self._flags(path)]
         return Result(
-            key=self.key,
             atoms=atoms,
-            energy=float(self.best_energies[top]) if usable else float("nan"),
-            fmax=self.best_fmax,
-            converged=self.converged,
-            n_steps=max(self.n_evaluations - 1, 0),
-            n_force_calls=self.n_evaluations * len(self.images),
-            wall_s=self.wall_s,
-            failure=self.failure,
-            images=images if usable else [],
-            image_energies=[float(energy) for energy in self.best_energies] if usable else [],
+            energy=float(path.energies[top]),
+            fmax=path.fmax,
+            converged=path.converged,
+            images=images,
+            image_energies=path.energies.tolist(),
+            **common,
         )
 
-    def _flags(self) -> list[str]:
+    def _flags(self, path: Path) -> list[str]:
         found = {
-            "intermediate_minimum": has_valley(self.best_energies),
-            "no_interior_maximum": highest_interior(self.best_energies) is None,
+            "intermediate_minimum": path.valley,
+            "no_interior_maximum": highest_interior(path.energies) is None,
             "linear_interpolation": self.guess == "linear",
         }
         return [name for name, present in found.items() if present]
 
     def save_due(self) -> bool:
-        """After every CHECKPOINT_EVERY evaluations of the band, or MAX_LOST_CALLS force calls if that is sooner."""
-        return self.n_evaluations % max(1, min(CHECKPOINT_EVERY, MAX_LOST_CALLS // len(self.images))) == 0
+        """When the next round could make it more than MAX_LOST_CALLS that a kill costs."""
+        return self.unsaved + len(self.wanted) > MAX_LOST_CALLS
 
     def save(self) -> None:
-        """Write the complete state; a finished band keeps its checkpoint until the driver has stored the result."""
+        """Write the log; a finished band keeps its checkpoint until the driver has stored the result."""
         if self.checkpoint is None:
             return
-        arrays, descent = self.descent.pack()
-        arrays |= {"positions": self.positions, "numbers": self.task.initial.numbers}
-        arrays |= {"best_positions": self.best_positions, "best_energies": self.best_energies}
-        meta: dict[str, Any] = {name: getattr(self, name) for name in _COUNTERS}
-        self.checkpoint.save(arrays, {"kind": "neb", "key": self.key, "descent": descent, **meta})
+        arrays = {
+            "numbers": self.task.initial.numbers,
+            "positions": np.array([sample.positions for sample in self.log]),
+            "energies": np.array([sample.energy for sample in self.log]),
+            "forces": np.array([sample.forces for sample in self.log]),
+        }
+        facts = {"kind": "neb", "method": METHOD, "key": self.key, "wall_s": self.wall_s, "failure": self.failure}
+        self.checkpoint.save(arrays, facts)
+        self.unsaved = 0
 
     def _restore(self) -> None:
+        """Replay the log of a checkpoint."""
         stored = self.checkpoint.load() if self.checkpoint is not None else None
         if stored is None:
             return
-        arrays, meta = stored
-        same = meta.get("key") == self.key and np.array_equal(arrays.get("numbers", []), self.task.initial.numbers)
-        if not same or arrays["positions"].shape != self.positions.shape:
+        arrays, facts = stored
+        same = facts.get("key") == self.key and np.array_equal(arrays.get("numbers", []), self.task.initial.numbers)
+        if not same or facts.get("method") != METHOD:
             logger.warning("the checkpoint of %s belongs to another task; the band starts again", self.key)
             return
-        for name in _COUNTERS:
-            setattr(self, name, meta[name])
-        self.descent.unpack(arrays, meta["descent"])
-        self.positions = arrays["positions"]
-        self.best_positions, self.best_energies = arrays["best_positions"], arrays["best_energies"]
+        log = [
+            Sample(positions=positions, energy=float(energy), forces=forces)
+            for positions, energy, forces in zip(arrays["positions"], arrays["energies"], arrays["forces"], strict=True)
+        ]
+        while self.path is None and len(self.log) + len(self.wanted) <= len(log):
+            start = len(self.log)
+            self._take(log[start : start + len(self.wanted)])
+        self.wall_s, self.failure = facts["wall_s"], facts["failure"]
 
 
-def largest(forces: Array) -> float:
-    """Largest norm of a force on one atom of one image, eV/A."""
-    return float(np.linalg.norm(forces, axis=-1).max(initial=0.0))
+def find_path(task: NebTask, ends: Ends, displacement: Array, guess: Array) -> Walk:
+    """The path of a task: climbed where it has a saddle to climb to, otherwise relaxed as a band.
+
+    Parameters
+    ----------
+    displacement
+        (N, 3) from the initial to the final end point, A.
+    guess
+        (5, N, 3) first guess at the ends and quarters.
+    """
+    if task.climb:
+        rules = Rules(n_images=task.n_images, fmax=task.fmax, spring=task.spring, max_rounds=task.max_steps)
+        path = yield from climbed_path(ends, guess, rules)
+        if path is not None:
+            return path
+        logger.info("no saddle was found from the first guess; the band is relaxed as a whole")
+    whole, _ = interpolate(task.initial, displacement, task.n_images, ends.free)
+    return (
+        yield from converge_band(
+            ends, whole, spring=task.spring, climb=task.climb, fmax=task.fmax, max_rounds=task.max_steps
+        )
+    )
 
 
 def neb_batch(
@@ -234,7 +238,7 @@ def neb_batch(
     potential: Potential,
     *,
     keys: Sequence[str],
-    checkpoints: Sequence[Path] | None = None,
+    checkpoints: Sequence[File] | None = None,
     max_atoms: int | None = None,
 ) -> list[Result]:
     """Converge all bands together; `run_tasks` does the same for relaxations and bands.
@@ -242,10 +246,10 @@ def neb_batch(
     Parameters
     ----------
     tasks
-        Pairs of relaxed end points. A band converges when the largest NEB force on any atom of any intermediate image
-        is at most its `fmax`, with the highest image climbing; after `max_steps` steps the band with the lowest
-        residual is returned with `converged=False`. A rigid translation between the end points is removed when no
-        atom is frozen.
+        Pairs of relaxed end points. A band with a climbing image converges when the largest true force on any free
+        atom of the saddle is at most its `fmax` and no other point of the path is as high; one without, or one in
+        which no saddle was found, when the largest NEB force on any atom of any image is. A rigid translation between
+        the end points is removed when no atom is frozen.
     keys, checkpoints, max_atoms
         As in `drive`.
 

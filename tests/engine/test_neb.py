@@ -97,7 +97,8 @@ def test_barrier_equals_ase(emt: CalculatorPotential, request: pytest.FixtureReq
     assert result.fmax <= task.fmax
     assert result.barriers[0] == pytest.approx(barrier_of_ase(task), abs=2e-3)
     assert result.barriers[0] == pytest.approx(result.barriers[1], abs=2e-3)  # equivalent sites
-    assert result.n_force_calls == emt.n_calls == (result.n_steps + 1) * task.n_images
+    assert result.n_force_calls == emt.n_calls == sum(size for size, _ in emt.batches)
+    assert result.n_steps == len(emt.batches) - 1
 
 
 def test_result_records_the_path(emt: CalculatorPotential, hop: NebTask) -> None:
@@ -119,6 +120,40 @@ def test_saddle_has_no_force_left(emt: CalculatorPotential, hop: NebTask) -> Non
     assert np.linalg.norm(forces, axis=1).max() <= hop.fmax + 1e-6
 
 
+@pytest.mark.parametrize("name", ["hop", "jump"])
+def test_the_saddle_has_exactly_one_way_down(request: pytest.FixtureRequest, name: str) -> None:
+    """Finite differences of the forces: one negative eigenvalue of the Hessian of the atoms that take part."""
+    task = request.getfixturevalue(name)
+    potential = CalculatorPotential()
+    saddle = run(potential, replace(task, fmax=2e-3))[0].atoms
+    moved = np.linalg.norm(saddle.positions - task.initial.positions, axis=1)
+    moving = np.flatnonzero(moved > 0.02)
+    rows = []
+    for atom in moving:
+        for axis in range(3):
+            pair = []
+            for sign in (1, -1):
+                shifted = saddle.copy()
+                shifted.positions[atom, axis] += sign * 0.01
+                pair.append(potential.evaluate([shifted])[0].forces[moving].ravel())
+            rows.append((pair[1] - pair[0]) / 0.02)
+    hessian = np.array(rows)
+    assert (np.linalg.eigvalsh((hessian + hessian.T) / 2) < -0.05).sum() == 1
+
+
+def test_the_first_climb_takes_few_calls(emt: CalculatorPotential, hop: NebTask) -> None:
+    """A band of five images took 30 calls for this hop when all of them moved in every step."""
+    assert run(emt, hop)[0].n_force_calls <= 15
+
+
+@pytest.mark.parametrize("n_images", [1, 2, 3, 6, 7])
+def test_any_number_of_images_gives_the_same_barrier(emt: CalculatorPotential, hop: NebTask, n_images: int) -> None:
+    result = run(emt, replace(hop, n_images=n_images))[0]
+    assert result.converged
+    assert len(result.images) == n_images + 2
+    assert result.barriers[0] == pytest.approx(run(emt, hop)[0].barriers[0], abs=1e-3)
+
+
 def test_frozen_atoms_never_move(emt: CalculatorPotential, hop: NebTask) -> None:
     frozen = hop.initial.constraints[0].index
     for image in run(emt, hop)[0].images:
@@ -134,7 +169,7 @@ def test_a_hop_across_the_cell_boundary_is_the_same_hop(emt: CalculatorPotential
 
 def test_a_batch_equals_one_by_one(emt: CalculatorPotential, hop: NebTask, jump: NebTask) -> None:
     together = run(emt, hop, jump)
-    assert emt.batches[0] == (hop.n_images + jump.n_images, False)
+    assert emt.batches[0] == (3 + 3, False)  # the quarters of both first guesses
     for task, result in zip((hop, jump), together, strict=True):
         alone = run(CalculatorPotential(), task)[0]
         assert alone.image_energies == result.image_energies
@@ -151,8 +186,11 @@ def test_translation_between_the_end_points_does_not_matter(emt: CalculatorPoten
 
 def test_running_out_of_steps_returns_the_best_band(emt: CalculatorPotential, hop: NebTask) -> None:
     result = run(emt, replace(hop, fmax=1e-6, max_steps=2))[0]
-    assert (result.converged, result.failure, result.n_steps) == (False, None, 2)
+    assert (result.converged, result.failure) == (False, None)
     assert np.isfinite(result.image_energies).all()
+    assert len(result.images) == hop.n_images + 2
+    # a look at the quarters, two steps of a climb that gets nowhere, then the whole band and two steps of it
+    assert [size for size, _ in emt.batches] == [3, 1, 1, hop.n_images, hop.n_images, hop.n_images]
 
 
 def test_without_climbing_the_barrier_is_not_above_the_saddle(emt: CalculatorPotential, hop: NebTask) -> None:
@@ -230,3 +268,13 @@ def test_one_failed_image_fails_its_band_only(emt: CalculatorPotential, hop: Neb
     assert good.converged
     assert bad.failure == "image 1: some forces are not finite numbers"
     assert bad.images == []
+
+
+def test_a_checkpoint_of_another_method_is_not_replayed(
+    emt: CalculatorPotential, tmp_path: Path, hop: NebTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(emt, hop, folder=tmp_path)[0]
+    monkeypatch.setattr("screening.engine.neb.METHOD", 0)
+    before = emt.n_calls
+    assert run(emt, hop, folder=tmp_path)[0].image_energies == whole.image_energies
+    assert emt.n_calls == before + whole.n_force_calls
