@@ -19,6 +19,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,16 @@ BATCHES = (1, 2, 4, 8, 16)
 STEPS = 10
 
 
-def interface(seed: int) -> Atoms:
-    """LiNbO3(110) on NCM811, 136 atoms, part of the substrate frozen, from literature lattices, rattled by 0.05 A."""
+@cache
+def cut() -> Atoms:
+    """LiNbO3(110) on NCM811, 136 atoms, part of the substrate frozen, from literature lattices."""
     settings = load_settings("quick", None, {}).interface
-    atoms = find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", settings, 0)[0].atoms
-    return shaken(atoms, seed)
+    return find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", settings, 0)[0].atoms
 
 
-def shaken(atoms: Atoms, seed: int) -> Atoms:
-    out = atoms.copy()
+def interface(seed: int) -> Atoms:
+    """The cut interface, rattled by 0.05 A."""
+    out = cut().copy()
     out.positions += np.random.default_rng(seed).normal(scale=0.05, size=out.positions.shape)
     return out
 
