@@ -28,13 +28,20 @@ MAX_STEP = 0.2
 """A, longest displacement of an atom in one step."""
 MAX_STRAIN = 0.03
 """Longest change of a row of the logarithmic strain in one step."""
+MODEL_REACH = 0.1
+"""A. The model Hessian is built anew once a coordinate is this far from where it was built; most of a build is the
+neighbour list, an eighth of a force call for an interface of 136 atoms."""
 CHECKPOINT_EVERY = 5
 _COUNTERS = ("best_energy", "best_fmax", "start_energy", "n_calls", "wall_s", "done", "converged", "failure")
 
 
 @dataclass(kw_only=True)
 class Relaxation:
-    """One system under way. `x` is where it is evaluated next, `best_x` the geometry of lowest energy so far."""
+    """One system under way.
+
+    `x` is where it is evaluated next, `best_x` the geometry of lowest energy so far, `model_x` where the model Hessian
+    in use was built and `model` its inverse, which a checkpoint does not hold.
+    """
 
     task: RelaxTask
     key: str
@@ -52,6 +59,8 @@ class Relaxation:
     done: bool = False
     converged: bool = False
     failure: str | None = None
+    model_x: Array | None = None
+    model: Solve | None = None
 
     @classmethod
     def start(cls, task: RelaxTask, key: str, checkpoint: Checkpoint | None) -> Relaxation:
@@ -114,8 +123,12 @@ class Relaxation:
         self.coordinates.place(self.atoms, self.x)
 
     def _solver(self, x: Array) -> Solve:
-        self.coordinates.place(self.atoms, x)
-        return model_solver(self.atoms, self.coordinates.free_rows, self.coordinates.scale)
+        if self.model_x is None or np.linalg.norm(x - self.model_x, axis=1).max() > MODEL_REACH:
+            self.model_x, self.model = x.copy(), None
+        if self.model is None:
+            self.coordinates.place(self.atoms, self.model_x)
+            self.model = model_solver(self.atoms, self.coordinates.free_rows, self.coordinates.scale)
+        return self.model
 
     def _finish(self, *, failure: str | None) -> None:
         self.done, self.failure = True, failure
@@ -143,6 +156,8 @@ class Relaxation:
             return
         arrays, descent = self.descent.pack()
         arrays |= {"x": self.x, "best_x": self.best_x, "cell": self.coordinates.cell, "numbers": self.atoms.numbers}
+        if self.model_x is not None:
+            arrays["model_x"] = self.model_x
         meta: dict[str, Any] = {name: getattr(self, name) for name in _COUNTERS}
         meta["scale"] = self.coordinates.scale
         self.checkpoint.save(arrays, {"kind": "relax", "key": self.key, "descent": descent, **meta})
@@ -159,7 +174,7 @@ class Relaxation:
         for name in _COUNTERS:
             setattr(self, name, meta[name])
         self.descent.unpack(arrays, meta["descent"])
-        self.x, self.best_x = arrays["x"], arrays["best_x"]
+        self.x, self.best_x, self.model_x = arrays["x"], arrays["best_x"], arrays.get("model_x")
         # The start geometry may differ in its last digits from the one the checkpoint began with.
         self.coordinates = replace(self.coordinates, cell=arrays["cell"], scale=meta["scale"])
         self.coordinates.place(self.atoms, self.x)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -16,8 +17,11 @@ from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 from calculator_potential import CalculatorPotential, Killed
 
+from screening.engine import relax as engine_relax
+from screening.engine.batch import evaluate_all
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.relax import relax_batch
+from screening.engine.springs import model_solver
 from screening.engine.tasks import RelaxTask, Result
 
 
@@ -211,6 +215,43 @@ def test_killed_at_any_moment_it_continues_on_the_same_trajectory(
         assert np.array_equal(resumed.atoms.cell.array, one.atoms.cell.array)
         assert resumed.n_force_calls == one.n_force_calls
     assert emt.n_calls <= sum(one.n_force_calls for one in whole) + 2 * 5
+
+
+def test_the_model_hessian_is_kept_while_no_atom_has_moved_far(
+    emt: CalculatorPotential, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built: list[np.ndarray] = []
+
+    def counted(atoms: Atoms, *rest: Any) -> Any:
+        built.append(atoms.positions.copy())
+        return model_solver(atoms, *rest)
+
+    monkeypatch.setattr(engine_relax, "model_solver", counted)
+    result = relax(emt, task(alloy(), fmax=1e-3))[0]
+    assert result.converged
+    assert 0 < len(built) < (result.n_force_calls - 1) / 2
+    for before, after in itertools.pairwise(built):
+        assert np.linalg.norm(after - before, axis=1).max() > engine_relax.MODEL_REACH
+    built.clear()
+    monkeypatch.setattr(engine_relax, "MODEL_REACH", 0.0)
+    always = relax(emt, task(alloy(), fmax=1e-3))[0]
+    assert len(built) == always.n_force_calls - 1
+    assert always.energy == pytest.approx(result.energy, abs=1e-4)
+
+
+def test_a_restored_relaxation_keeps_the_model_it_was_using(emt: CalculatorPotential, tmp_path: Path) -> None:
+    checkpoint = Checkpoint(tmp_path / "state.npz")
+    system = engine_relax.Relaxation.start(task(alloy(strain=0.04), "full", fmax=1e-6), "key", checkpoint)
+    for _ in range(12):
+        (outcome,) = evaluate_all([system.atoms], emt, stress=True)
+        system.advance(outcome)
+    system.save()
+    again = engine_relax.Relaxation.start(system.task, "key", checkpoint)
+    assert system.model_x is not None
+    assert not np.array_equal(system.model_x, system.x)
+    assert np.array_equal(again.model_x, system.model_x)
+    vector = np.random.default_rng(0).standard_normal(system.x.shape)
+    assert np.array_equal(again._solver(again.x)(vector), system._solver(system.x)(vector))
 
 
 def test_a_finished_relaxation_is_returned_without_a_call(emt: CalculatorPotential, tmp_path: Path) -> None:
