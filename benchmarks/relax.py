@@ -96,12 +96,13 @@ def row_of(name: str, runs: Run) -> dict[str, Any]:
     row["call_ratio"] = row["force_calls_ase"] / row["force_calls"]
     row["call_ratio_lbfgs"] = row["force_calls_lbfgs"] / row["force_calls"]
     row["wall_ratio_ase"] = row["wall_s_ase"] / row["wall_s"]
+    row["cpu_ratio_ase"] = best["cpu_s"] / ours["cpu_s"]
     return row
 
 
 def medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Median ratio over all rows, each ratio for itself; the largest energy difference beside them."""
-    names = ("call_ratio", "call_ratio_lbfgs", "wall_ratio_ase", "overhead")
+    names = ("call_ratio", "call_ratio_lbfgs", "wall_ratio_ase", "cpu_ratio_ase", "overhead")
     found = {name: statistics.median(row[name] for row in rows) for name in names}
     return found | {"max_energy_difference_meV_atom": max(row["energy_difference_meV_atom"] for row in rows)}
 
@@ -208,7 +209,9 @@ def main(argv: Sequence[str] | None = None) -> None:
                 one[side] = measure(side, atoms, cell, potential)
                 print(start, name, side, one[side]["calls"], one[side]["converged"], flush=True)
                 write_json(arguments.json, document(arguments.potential, runs))
-    print_tables(document(arguments.potential, runs))
+    found = document(arguments.potential, runs)
+    write_json(arguments.json, found)
+    print_tables(found)
 
 
 if __name__ == "__main__":
