@@ -23,8 +23,7 @@ BATCHES_IN_FLIGHT = 2
 class System(Protocol):
     """A task under way: it asks for evaluations, takes them in, and is done at some point.
 
-    What a system does may depend on its own outcomes only, never on which systems are under way beside it. It asks
-    for the *same* `Atoms` objects, moved, as long as it can: potentials keep neighbour lists per object.
+    What a system does may depend on its own outcomes only, never on which systems are under way beside it.
     """
 
     key: str
@@ -132,8 +131,13 @@ def capacity(potential: Potential) -> int:
 
 
 def expected_atoms(task: Task) -> int:
-    """Atoms that a task asks to evaluate at first."""
-    return len(task.atoms) if isinstance(task, RelaxTask) else len(task.initial) * task.n_images
+    """Atoms that a task asks to evaluate at first: one structure, or the quarters of a band that is to be climbed.
+
+    A band later asks for fewer or for more; the potential cuts what is too much for one pass into several.
+    """
+    if isinstance(task, RelaxTask):
+        return len(task.atoms)
+    return len(task.initial) * (3 if task.climb else task.n_images)
 
 
 def _n_atoms(pending: dict[int, list[Atoms]]) -> int:

@@ -15,9 +15,10 @@ from collections.abc import Callable
 import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
-from ase.neighborlist import neighbor_list
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+
+from screening.potentials.neighbors import pairs
 
 Array = NDArray[np.float64]
 Solve = Callable[[Array], Array]
@@ -42,7 +43,7 @@ def model_hessian(atoms: Atoms, scale: float | None) -> Array:
         Length (A) that turns a strain into a coordinate; None for a fixed cell.
     """
     n = len(atoms)
-    first, second, vectors, distances = neighbor_list("ijDd", atoms, CUTOFF)
+    first, second, vectors, distances = pairs(atoms, CUTOFF)
     radii = covalent_radii[atoms.numbers]
     excess = distances - radii[first] - radii[second]
     stiffness = STIFFNESS * np.exp(-np.maximum(excess, -1.0) / DECAY)

@@ -98,7 +98,7 @@ def test_any_company_gives_what_each_gives_alone(
 
 def test_relaxations_and_bands_share_their_calls(emt: CalculatorPotential, mixed: list[Task]) -> None:
     run_tasks(mixed, names(mixed), emt, None)
-    assert emt.batches[:2] == [(3 + 1 + 1 + 1 + 1, False), (2, True)]
+    assert emt.batches[:2] == [(3 + 1 + 1 + 3 + 1, False), (2, True)]  # three quarters of each band
     kinds = [stress for _, stress in emt.batches]
     assert all(kinds[at] != kinds[at + 1] for at in range(4)), "two calls per round while both kinds are under way"
 
