@@ -63,6 +63,10 @@ class AdhesionSettings(_Section):
         2, ge=1, description="placement searches; each starts from the lowest pristine interface so far"
     )
     prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
+    race_steps: int = Field(
+        0, ge=0, description="steps after which a hopeless placement is given up; 0: all are relaxed to the end"
+    )
+    race_margin: float = Field(2.0, gt=0, description="eV above the lowest placement that count as hopeless then")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
     rattle: float = Field(0.2, ge=0, description="A, of rattled starts and hops of the parent and of the slabs")
     n_rattled: int = Field(3, ge=1, description="rattled starts of every slab")

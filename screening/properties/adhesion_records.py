@@ -117,10 +117,10 @@ def _bootstrap(
     """95 % interval of the selection rule over placements and vacancy orders (eV per cell).
 
     A placement that was only relaxed shortly differs from the winner by the difference of their interface minus
-    coating energies at that level.
+    coating energies at that level. One that was given up half-way has no energy at that level and is never picked.
     """
     rng = np.random.default_rng(seed)
-    trials = [t for t in outcome.search.trials if t.coating.failure is None]
+    trials = [t for t in outcome.search.trials if t.coating.failure is None and not t.given_up]
     chosen = outcome.search.chosen
     usable = chosen.coating.failure is None
     offsets = np.array(

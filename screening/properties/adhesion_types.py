@@ -12,13 +12,17 @@ from screening.engine.tasks import Result
 
 @dataclass(kw_only=True)
 class Trial:
-    """One placement: the interface and the coating slab alone after the same short relaxation."""
+    """One placement: the interface and the coating slab alone after the same short relaxation.
+
+    `given_up`: the interface was stopped half-way, because it lay far above that of another placement.
+    """
 
     label: str
     where: str
     cut: Atoms
     interface: Result
     coating: Result
+    given_up: bool = False
 
 
 @dataclass(kw_only=True)

@@ -82,24 +82,48 @@ def discharged(interface: Atoms, seed: int) -> Atoms:
 def short_trials(
     placements: list[Placement], starts: list[Atoms], recipe: dict[str, Any], settings: AdhesionSettings
 ) -> Generator[list[Task], list[Result], list[Trial]]:
+    """Relax every placement's interface and coating shortly.
+
+    With `race_steps` the interfaces stop there first, and of the placements in one region (contact or inner planes)
+    those far above the lowest go no further; the `n_full` lowest always do.
+    """
+    first_leg = settings.race_steps if 0 < settings.race_steps < settings.prerelax_steps else settings.prerelax_steps
+
+    def short(side: str, placement: Placement, atoms: Atoms, steps: int, parents: list[str] | None = None) -> RelaxTask:
+        where = {"placement": placement.label, "where": placement.where}
+        own = {**recipe, "step": f"adhesion/search-{side}", **where, **({"parents": parents} if parents else {})}
+        return RelaxTask(recipe=own, atoms=atoms, fmax=settings.fmax, max_steps=steps)
+
     tasks: list[Task] = []
     for placement, start in zip(placements, starts, strict=True):
-        where = {"placement": placement.label, "where": placement.where}
-        for side, atoms in (("interface", start), ("coating", split(start)[1])):
-            tasks.append(
-                RelaxTask(
-                    recipe={**recipe, "step": f"adhesion/search-{side}", **where},
-                    atoms=atoms,
-                    fmax=settings.fmax,
-                    max_steps=settings.prerelax_steps,
-                )
-            )
+        tasks.append(short("interface", placement, start, first_leg))
+        tasks.append(short("coating", placement, split(start)[1], settings.prerelax_steps))
     results = yield tasks
     trials = [
         Trial(label=p.label, where=p.where, cut=p.atoms, interface=results[2 * i], coating=results[2 * i + 1])
-        for i, (p, s) in enumerate(zip(placements, starts, strict=True))
+        for i, p in enumerate(placements)
     ]
     usable = [t for t in trials if t.interface.failure is None]
     if not usable:
         raise CandidateFailed(f"no placement survived the short relaxation ({trials[0].interface.failure})")
+    if first_leg == settings.prerelax_steps:
+        return usable
+    give_up(usable, settings)
+    racing = [t for t in usable if not t.given_up and not t.interface.converged]
+    placed: dict[tuple[str, str], Placement] = {(p.label, p.where): p for p in placements}
+    rest = settings.prerelax_steps - first_leg
+    later = yield [
+        short("interface", placed[t.label, t.where], t.interface.atoms, rest, [t.interface.key]) for t in racing
+    ]
+    for trial, result in zip(racing, later, strict=True):
+        if result.failure is None and result.energy <= trial.interface.energy:
+            trial.interface = result
     return usable
+
+
+def give_up(trials: list[Trial], settings: AdhesionSettings) -> None:
+    """Mark the placements that cannot win any more: `race_margin` above the lowest of their region."""
+    for where in {t.where for t in trials}:
+        order = sorted((t for t in trials if t.where == where), key=lambda t: t.interface.energy)
+        for trial in order[settings.n_full :]:
+            trial.given_up = trial.interface.energy > order[0].interface.energy + settings.race_margin

@@ -10,13 +10,19 @@ from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import AdhesionSettings, load_settings
 from screening.engine.records import Fidelity, Record
-from screening.engine.tasks import Result
+from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion import adhesion_flow
 from screening.properties.adhesion_records import BulkEnergies, adhesion_records, pooled_substrates
 from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
 from screening.properties.parent import EV_PER_A2, ParentInterface
-from screening.properties.placement_search import back_substitute, carry_over, discharged, draw_placements
+from screening.properties.placement_search import (
+    back_substitute,
+    carry_over,
+    discharged,
+    draw_placements,
+    short_trials,
+)
 from screening.structures.cathode import delithiate
 from screening.structures.crystals import load_crystal
 from screening.structures.interface import Parent, find_parents, pull_apart, shift, split
@@ -213,3 +219,52 @@ def test_merged_searches_keep_all_trials_and_the_lower_interface(parent: ParentI
         assert len(merged.trials) == 2
     assert found.merged(lower).winner == 1
     assert lower.merged(found).winner == 0
+
+
+def race(energies: list[float], parent: ParentInterface, settings: AdhesionSettings) -> tuple[list[Trial], list[int]]:
+    """Trials of as many placements as there are energies after the first leg, and the steps of all interface tasks.
+
+    Every second leg gains 3 eV.
+    """
+    placements = draw_placements(candidate("Mg_Li-vLi-1of12"), parent, settings, seed=0)[: len(energies)]
+    starts = [carry_over(p.atoms, parent.cut, parent.relaxed) for p in placements]
+    flow = short_trials(placements, starts, {"candidate": "toy"}, settings)
+    after = {placement.label: energy for placement, energy in zip(placements, energies, strict=True)}
+    tasks, steps = next(flow), []
+    while True:
+        answers = []
+        for task in tasks:
+            assert isinstance(task, RelaxTask)
+            label, interface = task.recipe["placement"], task.recipe["step"].endswith("interface")
+            steps += [task.max_steps] if interface else []
+            energy = after[label] - (3.0 if "parents" in task.recipe else 0.0)
+            answers.append(result(f"{label}{len(steps)}", task.atoms, energy, converged=False))
+        try:
+            tasks = flow.send(answers)
+        except StopIteration as end:
+            return end.value, steps
+
+
+def test_a_placement_that_cannot_win_is_given_up_half_way(parent: ParentInterface) -> None:
+    settings = SETTINGS.model_copy(
+        update={"contact_placements": 3, "race_steps": 15, "prerelax_steps": 40, "inner_placements": 0}
+    )
+    trials, steps = race([-10.0, -9.0, -7.5], parent, settings)
+    assert [t.given_up for t in trials] == [False, False, True]
+    assert [t.interface.energy for t in trials] == [-13.0, -12.0, -7.5]
+    assert steps == [15, 15, 15, 25, 25]
+
+
+def test_without_a_race_all_placements_go_to_the_end(parent: ParentInterface) -> None:
+    settings = SETTINGS.model_copy(update={"contact_placements": 3, "race_steps": 0, "inner_placements": 0})
+    trials, steps = race([-10.0, -9.0, -7.5], parent, settings)
+    assert not any(t.given_up for t in trials)
+    assert steps == [40, 40, 40]
+
+
+def test_as_many_placements_as_are_relaxed_fully_stay_in_the_race(parent: ParentInterface) -> None:
+    settings = SETTINGS.model_copy(
+        update={"contact_placements": 3, "race_steps": 15, "n_full": 2, "inner_placements": 0}
+    )
+    trials, _ = race([-10.0, -5.0, -4.0], parent, settings)
+    assert [t.given_up for t in trials] == [False, False, True]
