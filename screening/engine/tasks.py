@@ -46,10 +46,13 @@ class RelaxTask:
 
 @dataclass(frozen=True, kw_only=True)
 class NebTask:
-    """Climbing-image NEB between two relaxed end points with the same atom order.
+    """The path between two relaxed end points with the same atom order, and its saddle.
 
     `initial_energy` and `final_energy` (eV) are those of the relaxed end points, which are never evaluated again.
-    `n_images` counts the intermediate images; `spring` is in eV/A^2.
+    `n_images` counts the intermediate images of the path that comes back, the saddle among them. With `climb` one image
+    walks to the saddle, in at most `max_steps` steps a climb; without, or where that fails, a whole band is relaxed, in
+    at most `max_steps` steps of all its images with springs of `spring` eV/A^2. `fmax` (eV/A) is the largest true force
+    at the saddle, or the largest NEB force of a whole band.
     """
 
     recipe: dict[str, Any]
@@ -89,7 +92,7 @@ class Result:
     energy
         eV; for a band that of the highest image.
     fmax
-        Largest residual force, eV/A (for a band the largest true-perpendicular + spring NEB force).
+        Largest residual force, eV/A (for a band the true force at its saddle, or the NEB force of a whole band).
     images, image_energies
         For a band only: all images, end points included, and their energies (eV).
     """
