@@ -46,7 +46,13 @@ RIVAL = 0.03
 LOST = 0.15
 """eV above the saddle at which an image cannot be on the path."""
 CORRECTIONS = 2
-MAX_SADDLES = 3
+"""Steps across the path of an image that promise more than SLACK."""
+DOUBTS = 3
+"""Further steps of an image that looks like a rival of the saddle: a step costs less than a climb."""
+DIP = 0.3
+"""eV below the highest saddle at which the climb to a rival is given up; climbs dip by up to 0.2 eV on their way."""
+MAX_RIVALS = 2
+"""Peaks beside the first that are climbed."""
 MAX_DEPTH = 2
 LONGEST_SHIFT = 0.2
 """A, longest displacement of an atom when an image moves across the path."""
@@ -80,6 +86,13 @@ class _Found:
     def highest(self) -> Sample:
         return max(self.saddles, key=lambda saddle: saddle.energy)
 
+    def add(self, saddle: Sample) -> None:
+        """Put a saddle where the path comes closest to it."""
+        curve = Curve.through([sample.positions for sample in self.samples])
+        place = int(np.searchsorted(curve.arc, curve.nearest(saddle.positions)))
+        self.samples.insert(min(max(place, 1), len(self.samples) - 1), saddle)
+        self.saddles.append(saddle)
+
     def is_saddle(self, sample: Sample) -> bool:
         return any(sample is saddle for saddle in self.saddles)
 
@@ -104,7 +117,8 @@ def climbed_path(ends: Ends, guess: Array, rules: Rules) -> Walk:
     tops = _peaks(curve, samples, np.zeros(5))
     if not tops:
         return None
-    saddle = yield from _climb(ends, curve, samples, tops[0], rules)
+    floor = max(ends.initial.energy, ends.final.energy)
+    saddle = yield from _climb(ends, curve, samples, tops[0], rules, floor)
     if saddle is None:
         return None
     found = _Found(samples=[ends.initial, saddle.sample, ends.final], saddles=[saddle.sample])
@@ -114,7 +128,7 @@ def climbed_path(ends: Ends, guess: Array, rules: Rules) -> Walk:
         return None
     found.samples = filled
     complete = yield from _climb_rivals(ends, found, rules)
-    return None if complete is None else _assemble(found, rules.n_images, complete)
+    return _assemble(found, rules.n_images, complete)
 
 
 def _peaks(curve: Curve, samples: Sequence[Sample], gains: Array) -> list[Peak]:
@@ -126,7 +140,7 @@ def _peaks(curve: Curve, samples: Sequence[Sample], gains: Array) -> list[Peak]:
 
 
 def _climb(
-    ends: Ends, curve: Curve, samples: Sequence[Sample], peak: Peak, rules: Rules
+    ends: Ends, curve: Curve, samples: Sequence[Sample], peak: Peak, rules: Rules, floor: float
 ) -> Generator[list[Array], list[Sample], Saddle | None]:
     """Walk from a peak of the profile to the saddle."""
     inner = range(1, len(samples) - 1)
@@ -142,7 +156,13 @@ def _climb(
     metric = Metric.at(ends, start.positions)
     return (
         yield from saddle_search(
-            start, curve.tangent(at), metric, known, fmax=rules.fmax, max_calls=min(MAX_CALLS, rules.max_rounds)
+            start,
+            curve.tangent(at),
+            metric,
+            known,
+            fmax=rules.fmax,
+            floor=floor,
+            max_calls=min(MAX_CALLS, rules.max_rounds),
         )
     )
 
@@ -180,8 +200,14 @@ def _fill_in(ends: Ends, curve: Curve, saddle: Saddle, rules: Rules, found: _Fou
     lost = {
         spot > own for image, spot, (_, gain) in zip(images, spots, shifts, strict=True) if image.energy - gain > high
     }
-    for _ in range(CORRECTIONS):
-        todo = [i for i, (_, gain) in enumerate(shifts) if gain > SLACK and (spots[i] > own) not in lost]
+    doubtful = saddle.sample.energy - RIVAL
+    for n in range(CORRECTIONS + DOUBTS):
+        todo = [
+            i
+            for i, (_, gain) in enumerate(shifts)
+            if (spots[i] > own) not in lost
+            and ((n < CORRECTIONS and gain > SLACK) or images[i].energy - gain > doubtful)
+        ]
         if not todo:
             break
         moved = yield [images[i].positions + shifts[i][0] for i in todo]
@@ -236,24 +262,22 @@ def _spots(saddle: float, length: float, count: int) -> list[float]:
     return spots + [saddle + (length - saddle) * (i + 1) / (right + 1) for i in range(right)]
 
 
-def _climb_rivals(ends: Ends, found: _Found, rules: Rules) -> Generator[list[Array], list[Sample], bool | None]:
-    """Climb every other peak that may be as high as the highest saddle.
+def _climb_rivals(ends: Ends, found: _Found, rules: Rules) -> Generator[list[Array], list[Sample], bool]:
+    """Climb every other peak that may be as high as the highest saddle; whether none is left.
 
-    Returns
-    -------
-    bool or None
-        Whether none is left; None when a peak leads to no saddle.
+    The image that looked like a peak gives way to the saddle that was found from it. Where none as high was found, or
+    one that is known, the image was off the path.
     """
-    while len(found.saddles) < MAX_SADDLES:
+    for _ in range(MAX_RIVALS):
         curve, rival = _rival(found)
         if rival is None:
             return True
-        saddle = yield from _climb(ends, curve, found.samples, rival, rules)
-        if saddle is None:
-            return None
-        found.saddles.append(saddle.sample)
-        place = int(np.searchsorted(curve.arc, curve.nearest(saddle.sample.positions)))
-        found.samples.insert(min(max(place, 1), len(found.samples) - 1), saddle.sample)
+        saddle = yield from _climb(ends, curve, found.samples, rival, rules, found.highest.energy - DIP)
+        place = min(range(1, len(curve.arc) - 1), key=lambda i: abs(curve.arc[i] - rival.at))
+        if not found.is_saddle(found.samples[place]):
+            del found.samples[place]
+        if saddle is not None and not any(same_minimum(saddle.sample, known) for known in found.saddles):
+            found.add(saddle.sample)
     return _rival(found)[1] is None
 
 

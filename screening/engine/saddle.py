@@ -86,7 +86,14 @@ class Metric:
 
 
 def saddle_search(
-    start: Sample, tangent: Array, metric: Metric, known: Sequence[Sample], *, fmax: float, max_calls: int = MAX_CALLS
+    start: Sample,
+    tangent: Array,
+    metric: Metric,
+    known: Sequence[Sample],
+    *,
+    fmax: float,
+    floor: float = -np.inf,
+    max_calls: int = MAX_CALLS,
 ) -> Search:
     """Converge `start` to the saddle.
 
@@ -98,6 +105,8 @@ def saddle_search(
         Samples before and behind the start on the path: they tell the curvature along it.
     fmax
         Converged when no true force on a free atom is larger, eV/A.
+    floor
+        eV. A search that falls below is on its way into a minimum and is given up.
     """
     along = metric.of_step(tangent)
     along /= float(np.linalg.norm(along))
@@ -109,7 +118,7 @@ def saddle_search(
     here, gradient = start, metric.of_gradient(-start.forces)
     longest, n_calls = FIRST_STEP, 0
     while here.fmax > fmax or model.n_negative() == 0:
-        if n_calls >= max_calls:
+        if n_calls >= max_calls or here.energy < floor:
             return None
         step = metric.to_step(model.saddle_step(gradient, along))
         size = float(np.linalg.norm(step, axis=1).max())
@@ -124,6 +133,8 @@ def saddle_search(
         elif ratio < 0.8:
             longest = min(LONGEST_STEP, 1.3 * longest)
         here, gradient = there, after
+    if here.energy < floor:
+        return None
     mode = metric.to_step(model.way_up(along))
     mode *= np.sign(float(np.vdot(metric.of_step(mode), along))) / float(np.linalg.norm(mode, axis=1).max())
     return Saddle(sample=here, mode=mode)
