@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from screening.campaign.campaign import Campaign
 
 FALLBACK = "sevennet-l3i5"
+CALLS_PER_IMAGE = 3
+"""Evaluations of an image of a path that is not the saddle (`engine/climbed_path.py`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ def _steps(campaign: Campaign, calls: dict[str, Any]) -> list[Step]:
         ("coating slabs", n * (own + halves), coating, calls["slab"]),
         ("substrate slabs", shared * (1 + charged) + n * halves, atoms - coating, calls["slab"]),
         ("hop end points", n * (bands + 1), cell, calls["endpoint"]),
-        ("NEB bands", n * bands, cell, calls["band_evaluations"] * migration.n_images),
+        ("NEB bands", n * bands, cell, calls["climb"] + CALLS_PER_IMAGE * (migration.n_images - 1)),
         ("delithiation", settings.stability.delithiation_sites * n, doped, calls["delithiation"]),
     ]
     return [Step(name=name, tasks=tasks, atoms=size, calls=steps) for name, tasks, size, steps in rows]

@@ -119,7 +119,7 @@ def climbed_path(ends: Ends, guess: Array, rules: Rules) -> Walk:
         return None
     floor = max(ends.initial.energy, ends.final.energy)
     saddle = yield from _climb(ends, curve, samples, tops[0], rules, floor)
-    if saddle is None:
+    if saddle is None or not saddle.converged:
         return None
     found = _Found(samples=[ends.initial, saddle.sample, ends.final], saddles=[saddle.sample])
     curve = Curve.through(_knots(ends, curve, quarters, saddle.sample))
@@ -265,20 +265,24 @@ def _spots(saddle: float, length: float, count: int) -> list[float]:
 def _climb_rivals(ends: Ends, found: _Found, rules: Rules) -> Generator[list[Array], list[Sample], bool]:
     """Climb every other peak that may be as high as the highest saddle; whether none is left.
 
-    The image that looked like a peak gives way to the saddle that was found from it. Where none as high was found, or
-    one that is known, the image was off the path.
+    The image that looked like a peak gives way to the saddle that was found from it. Where the climb fell far below the
+    highest saddle, or ended on one that is known, the image was off the path. A climb that did not end leaves its peak
+    open.
     """
+    settled = True
     for _ in range(MAX_RIVALS):
         curve, rival = _rival(found)
         if rival is None:
-            return True
+            return settled
         saddle = yield from _climb(ends, curve, found.samples, rival, rules, found.highest.energy - DIP)
         place = min(range(1, len(curve.arc) - 1), key=lambda i: abs(curve.arc[i] - rival.at))
         if not found.is_saddle(found.samples[place]):
             del found.samples[place]
-        if saddle is not None and not any(same_minimum(saddle.sample, known) for known in found.saddles):
+        if saddle is not None and not saddle.converged:
+            settled = False
+        elif saddle is not None and not any(same_minimum(saddle.sample, known) for known in found.saddles):
             found.add(saddle.sample)
-    return _rival(found)[1] is None
+    return settled and _rival(found)[1] is None
 
 
 def _rival(found: _Found) -> tuple[Curve, Peak | None]:

@@ -32,14 +32,18 @@ MAX_CALLS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Saddle:
-    """A converged saddle and the way down from it, (N, 3) with its longest row 1 A, sign as the path's tangent."""
+    """Where a search ended, and the way down from there, (N, 3) with its longest row 1 A, sign as the path's tangent.
+
+    `converged` is False when the search ran out of force calls.
+    """
 
     sample: Sample
     mode: Array
+    converged: bool = True
 
 
 Search = Generator[list[Array], list[Sample], Saddle | None]
-"""Yields positions to evaluate and receives the samples; returns the saddle, or None when there is none to be found."""
+"""Yields positions to evaluate and receives the samples; returns where it ended, None when that is no saddle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,7 +123,7 @@ def saddle_search(
     longest, n_calls = FIRST_STEP, 0
     while here.fmax > fmax or model.n_negative() == 0:
         if n_calls >= max_calls or here.energy < floor:
-            return None
+            break
         step = metric.to_step(model.saddle_step(gradient, along))
         size = float(np.linalg.norm(step, axis=1).max())
         step *= min(1.0, longest / max(size, 1e-12))
@@ -137,4 +141,4 @@ def saddle_search(
         return None
     mode = metric.to_step(model.way_up(along))
     mode *= np.sign(float(np.vdot(metric.of_step(mode), along))) / float(np.linalg.norm(mode, axis=1).max())
-    return Saddle(sample=here, mode=mode)
+    return Saddle(sample=here, mode=mode, converged=here.fmax <= fmax and model.n_negative() > 0)

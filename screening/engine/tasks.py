@@ -49,7 +49,8 @@ class NebTask:
     """The path between two relaxed end points with the same atom order, and its saddle.
 
     `initial_energy` and `final_energy` (eV) are those of the relaxed end points, which are never evaluated again.
-    `n_images` counts the intermediate images of the path that comes back, the saddle among them. With `climb` one image
+    `n_images` counts the intermediate images of the path that comes back, the saddle among them (fewer where an image
+    turned out to be off the path). With `climb` one image
     walks to the saddle, in at most `max_steps` steps a climb; without, or where that fails, a whole band is relaxed, in
     at most `max_steps` steps of all its images with springs of `spring` eV/A^2. `fmax` (eV/A) is the largest true force
     at the saddle, or the largest NEB force of a whole band.

@@ -77,10 +77,20 @@ def test_a_search_that_gets_nowhere_says_so() -> None:
     ends = ends_of(double_well, -1.0, 1.0)
     start = sample(double_well, np.array([[0.3, 0.4, 0.2]]))
     metric = Metric.at(ends, start.positions)
-    assert run(saddle_search(start, np.array([[1.0, 0, 0]]), metric, [], fmax=1e-9, max_calls=3), double_well) == (
-        None,
-        3,
-    )
+    along = np.array([[1.0, 0, 0]])
+    found, calls = run(saddle_search(start, along, metric, [], fmax=1e-9, max_calls=3), double_well)
+    assert (found.converged, calls) == (False, 3)
+
+
+def test_a_search_that_falls_into_a_well_is_given_up() -> None:
+    ends = ends_of(double_well, -1.0, 1.0)
+    start = sample(double_well, np.array([[0.3, 0.4, 0.2]]))
+    along = np.array([[1.0, 0, 0]])
+    # the saddle is 1 eV high, the start 1.12 eV
+    search = saddle_search(start, along, Metric.at(ends, start.positions), [], fmax=1e-4, floor=1.05)
+    found, calls = run(search, double_well)
+    assert found is None
+    assert calls >= 1
 
 
 @pytest.mark.parametrize(("sign", "well"), [(1.0, 1.0), (-1.0, -1.0)])
