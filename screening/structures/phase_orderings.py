@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from screening.errors import UserError
 
 MAX_ORDERINGS = 20_000
+MAX_PER_LEVEL = 48
+"""Orderings of one Ewald energy that are looked at for the stated space group."""
 _ENERGY_TOLERANCE = 1e-5  # eV; orderings closer than this in Ewald energy are taken as equivalent
 
 
@@ -42,24 +44,40 @@ def orderings(parent: Any, entry: dict[str, Any], name: str, space_group: int) -
     keep = int(entry.get("keep", 3))
     matching: list[Any] = []
     others: list[Any] = []
-    for subset in _distinct(ranked):
-        structure = cell.copy()
-        for position, index in enumerate(metal):
-            structure[index] = minor if position in subset else major
-        same = SpacegroupAnalyzer(structure, symprec=0.01).get_space_group_number() == space_group
-        (matching if same else others).append(structure)
+    for group in _levels(ranked):
+        fitting, first = None, None
+        for subset in group[:MAX_PER_LEVEL]:
+            structure = cell.copy()
+            for position, index in enumerate(metal):
+                structure[index] = minor if position in subset else major
+            first = first or structure
+            if SpacegroupAnalyzer(structure, symprec=0.01).get_space_group_number() == space_group:
+                fitting = structure
+                break
+        if fitting is not None:
+            matching.append(fitting)
+        else:
+            others.append(first)
         if len(matching) == keep:
             break
     return matching or others[:keep]
 
 
-def _distinct(ranked: Sequence[tuple[float, tuple[int, ...]]]) -> Iterable[tuple[int, ...]]:
-    """One ordering per Ewald energy, ascending."""
+def _levels(ranked: Sequence[tuple[float, tuple[int, ...]]]) -> Iterable[list[tuple[int, ...]]]:
+    """Orderings of one Ewald energy each, lowest first, in an order that round-off does not change.
+
+    Equal energies do not mean equal crystals: enantiomorphs, and others by chance, share theirs.
+    """
+    group: list[tuple[int, ...]] = []
     last = -np.inf
     for energy, subset in sorted(ranked):
-        if energy - last > _ENERGY_TOLERANCE:
-            last = energy
-            yield subset
+        if energy - last > _ENERGY_TOLERANCE and group:
+            yield sorted(group)
+            group = []
+        group.append(subset)
+        last = energy
+    if group:
+        yield sorted(group)
 
 
 def _ewald_pairs(cell: Any, metal: Sequence[int], mean_charge: float) -> NDArray[np.float64]:

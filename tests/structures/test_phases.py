@@ -7,6 +7,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
 from screening.properties.phases import shortest_distance
+from screening.structures.phase_orderings import _levels
 from screening.structures.phases import load_phases, parse_facts, phase_structures, space_group_number
 
 NAMES = [facts.name for facts in load_phases()]
@@ -116,3 +117,9 @@ def test_facts_hash_follows_every_edit():
     entry = dict(facts_of("MgO").entry)
     assert parse_facts(entry).facts_sha256 == facts_of("MgO").facts_sha256
     assert parse_facts({**entry, "lattice": {"a": 4.213}}).facts_sha256 != facts_of("MgO").facts_sha256
+
+
+def test_round_off_does_not_decide_between_orderings_of_one_energy():
+    ranked = [(-2.0, (0, 3)), (-1.0, (1, 2)), (-2.0 - 1e-9, (1, 3)), (-2.0 + 1e-9, (0, 1))]
+    shuffled = [(-2.0 - 1e-9, (0, 3)), (-2.0 + 1e-9, (1, 3)), (-1.0, (1, 2)), (-2.0, (0, 1))]
+    assert list(_levels(ranked)) == list(_levels(shuffled)) == [[(0, 1), (0, 3), (1, 3)], [(1, 2)]]
