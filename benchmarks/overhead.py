@@ -9,10 +9,8 @@ model Hessians, first guesses of bands, overlap checks, checkpoints. Timers sit 
 from __future__ import annotations
 
 import argparse
-import json
 import multiprocessing
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -26,6 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from peers import machine, write_json
 
 import screening.engine.batch
 from screening.config import load_settings
@@ -202,21 +201,6 @@ def processes(name: str) -> Iterator[dict[str, Any]]:
         yield {"what": "processes", "processes": n_processes, "threads": threads, "calls_per_s": 24 / seconds}
 
 
-def machine(device: str) -> dict[str, Any]:
-    """What the numbers were measured on."""
-    info = Path("/proc/cpuinfo")
-    names = [line for line in (info.read_text() if info.exists() else "").splitlines() if line.startswith("model name")]
-    return {
-        "cpu": names[0].partition(":")[2].strip() if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "load_average": os.getloadavg()[0],
-        "device": torch.cuda.get_device_name() if device.startswith("cuda") else "cpu",
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "python": platform.python_version(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--potential", default="chgnet")
@@ -237,12 +221,13 @@ def main() -> None:
         "processes": lambda: processes(arguments.potential) if device == "cpu" else iter(()),
     }
     rows: list[dict[str, Any]] = []
-    about = {"potential": arguments.potential, "machine": machine(device)}
+    facts = machine(arguments.potential, device) | {"load_average": os.getloadavg()[0]}
+    about = {"potential": arguments.potential, "machine": facts}
     for name in arguments.only:
         for row in parts[name]():
             rows.append(row)
             print(row, flush=True)
-            arguments.json.write_text(json.dumps({**about, "rows": rows}, indent=1) + "\n")
+            write_json(arguments.json, {**about, "rows": rows})
 
 
 if __name__ == "__main__":

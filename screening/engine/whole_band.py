@@ -54,9 +54,7 @@ def converge_band(
         samples = yield list(inner)
         n_rounds += 1
         path = [ends.initial, *samples, ends.final]
-        positions = np.array([sample.positions for sample in path])
-        energies = np.array([sample.energy for sample in path])
-        forces = np.array([sample.forces for sample in samples])
+        positions, energies, forces = _stacked(path)
         residual = band_forces(positions, energies, forces, spring=spring, climb=climbing).forces
         rough = largest(residual) < max(CLIMB_BELOW, fmax) or n_rounds >= CLIMB_AFTER
         if climb and not climbing and rough:
@@ -94,9 +92,7 @@ def approach(
     descent = Descent(limits=np.full(len(samples) * len(ends.free), MAX_STEP))
     for n in range(max_rounds):
         path = [ends.initial, *samples, ends.final]
-        positions = np.array([sample.positions for sample in path])
-        energies = np.array([sample.energy for sample in path])
-        forces = np.array([sample.forces for sample in samples])
+        positions, energies, forces = _stacked(path)
         band = band_forces(positions, energies, forces, spring=spring, climb=False)
         left = [
             Metric.at(ends, sample.positions).descent(sample.forces, tangent)[1]
@@ -110,6 +106,12 @@ def approach(
         ).reshape(inner.shape)
         samples = yield list(moved)
     return samples
+
+
+def _stacked(path: list[Sample]) -> tuple[Array, Array, Array]:
+    """Positions (M, N, 3) and energies (M,) of a band, and the forces (M - 2, N, 3) on its intermediate images."""
+    forces = np.array([sample.forces for sample in path[1:-1]])
+    return np.array([sample.positions for sample in path]), np.array([sample.energy for sample in path]), forces
 
 
 def largest(forces: Array) -> float:
