@@ -293,7 +293,10 @@ def _rival(found: _Found) -> tuple[Curve, Peak | None]:
     taken = [at for at, sample in zip(curve.arc, samples, strict=True) if found.is_saddle(sample)]
     for peak in _peaks(curve, samples, gains):
         apart = min(abs(peak.at - at) for at in taken) > APART * curve.length
-        if apart and peak.energy > found.highest.energy - RIVAL:
+        behind = int(np.searchsorted(curve.arc, peak.at))
+        # between neighbouring saddles lies a minimum: a peak of the cubic there is an artefact of two flat ends
+        between = found.is_saddle(samples[behind - 1]) and found.is_saddle(samples[behind])
+        if apart and not between and peak.energy > found.highest.energy - RIVAL:
             return curve, peak
     return curve, None
 

@@ -10,7 +10,7 @@ import pytest
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.engine.climbed_path import Rules, climbed_path
+from screening.engine.climbed_path import Rules, _Found, _rival, climbed_path
 from screening.engine.descend import same_minimum, slide_down
 from screening.engine.path import Ends, Path, Sample
 from screening.engine.profile import arc_lengths, peaks
@@ -145,3 +145,16 @@ def test_peaks_of_a_known_curve() -> None:
 def test_arc_lengths_add_up() -> None:
     band = np.array([[[0.0, 0, 0]], [[3.0, 4.0, 0]], [[3.0, 4.0, 1.0]]])
     assert arc_lengths(band) == pytest.approx([0, 5, 6])
+
+
+def test_there_is_no_rival_between_two_neighbouring_saddles() -> None:
+    """Both ends of that interval are almost flat, so the cubic between them may have a peak that means nothing."""
+
+    def point(place: float, energy: float, slope: float = 0.0) -> Sample:
+        return Sample(positions=np.array([[place, 0.0, 0.0]]), energy=energy, forces=np.array([[-slope, 0.0, 0.0]]))
+
+    first, second = point(2.0, 1.136, 0.004), point(4.0, 1.136, -0.004)  # converged, not to zero
+    ends = [point(0.0, 0.0), point(1.0, 0.8, 0.9)], [point(5.0, 0.8, -0.9), point(6.0, 0.0)]
+    samples = [*ends[0], first, second, *ends[1]]
+    assert _rival(_Found(samples=samples, saddles=[first, second]))[1] is None
+    assert _rival(_Found(samples=samples, saddles=[second]))[1] is not None, "were the first no saddle, it were a rival"
