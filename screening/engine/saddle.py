@@ -27,7 +27,7 @@ LONGEST_STEP = 0.25
 FIRST_CURVATURE = -0.5
 """Curvature along the path, in units of the model Hessian's, before anything has been learned."""
 MAX_CALLS = 60
-"""Force calls after which a search is given up; the slowest climb of the benchmark's hops takes less than half of it."""
+"""Force calls after which a search is given up; the slowest climb of the benchmark needs less than half of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
