@@ -1,0 +1,1 @@
+"""DFT: inputs, running, parsing, ingesting, and what it says about the potential."""

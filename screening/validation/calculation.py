@@ -1,0 +1,132 @@
+"""One electronic-structure calculation as read from its files, whatever program made it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ase import Atoms
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Method:
+    """What decides the energy scale of a calculation; energies of different methods never mix.
+
+    Attributes
+    ----------
+    engine
+        ``"vasp"``, ``"gpaw"`` or, for an extxyz file that names neither, ``"extxyz"``.
+    functional
+        Lower case, for example ``"pbe"``, ``"pbesol"``, ``"r2scan"``.
+    hubbard
+        U in eV of every element of the *structure* that has one; elements without U are absent.
+    basis
+        ``"pw"`` or ``"lcao:dzp"``.
+    cutoff
+        Plane-wave cutoff, eV; None for a basis without one.
+    potentials
+        Element to the label of its pseudopotential or PAW data set, for example ``{"Li": "PAW_PBE Li_sv 10Sep2004"}``;
+        empty when the files do not say.
+    kpoints
+        Divisions of the k-point grid; None when the files do not say.
+    spin
+        Whether spin was polarised.
+    """
+
+    engine: str
+    functional: str
+    hubbard: dict[str, float] = field(default_factory=dict)
+    basis: str = "pw"
+    cutoff: float | None = None
+    potentials: dict[str, str] = field(default_factory=dict)
+    kpoints: tuple[int, int, int] | None = None
+    spin: bool = False
+
+    @property
+    def label(self) -> str:
+        """Functional with ``+u`` where an element has one, for example ``pbe+u``."""
+        return self.functional + ("+u" if self.hubbard else "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """One ionic step: structure, energy (eV, sigma -> 0), forces (N, 3) eV/A, stress (3, 3) eV/A^3 (ASE's sign)."""
+
+    atoms: Atoms
+    energy: float
+    forces: NDArray[Any] | None = None
+    stress: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calculation:
+    """A calculation that ended, well or not.
+
+    Attributes
+    ----------
+    source
+        Folder or file it was read from, as the user gave it.
+    frames
+        Ionic steps in order, the last one is the result; never empty.
+    electronic_converged
+        Every frame that is used reached electronic self-consistency.
+    ionic_converged
+        Forces fell below the calculation's own limit; None for a single point.
+    charge
+        Net charge of the cell in elementary charges.
+    band_gap
+        eV; 0 for a metal, None when the files do not say.
+    magnetic_moments
+        (N,) Bohr magnetons of the last frame, None without spin.
+    simulated_by
+        Name of the potential when a program that only pretends to be VASP made the files; such energies are no DFT.
+    settings
+        Name of the validation settings it was written with, where its folder says so.
+    details
+        Anything else worth keeping (versions, wall time, number of electronic steps).
+    """
+
+    source: str
+    method: Method
+    frames: tuple[Frame, ...]
+    electronic_converged: bool
+    ionic_converged: bool | None = None
+    charge: float = 0.0
+    band_gap: float | None = None
+    magnetic_moments: NDArray[Any] | None = None
+    simulated_by: str | None = None
+    settings: str | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def final(self) -> Frame:
+        return self.frames[-1]
+
+    @property
+    def energy(self) -> float:
+        """Energy of the last frame, eV per cell."""
+        return self.frames[-1].energy
+
+    @property
+    def atoms(self) -> Atoms:
+        return self.frames[-1].atoms
+
+    @property
+    def converged(self) -> bool:
+        return self.electronic_converged and self.ionic_converged is not False
+
+
+def fidelity_name(method: Method, settings: str, simulated_by: str | None = None) -> str:
+    """Fidelity of a record: ``dft:vasp-pbe+u:kim2026``; ``mlip:<model>-via-vasp`` for what only pretends to be VASP.
+
+    The name of the settings is part of it, because VASP with the paper's U and VASP with the Materials Project's are
+    two scales (design section 2).
+    """
+    if simulated_by is not None:
+        return f"mlip:{simulated_by}-via-vasp"
+    return f"dft:{method.engine}-{method.label}:{settings}"
+
+
+class CalculationUnreadable(Exception):
+    """Files that are no calculation or a broken one; the text is a reason a user can act on."""

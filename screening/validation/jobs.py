@@ -1,0 +1,119 @@
+"""What is sent to DFT: jobs, and the manifest that lists them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from ase import Atoms
+
+from screening.errors import UserError
+
+MANIFEST = "validation.yaml"
+
+Role = Literal["bulk", "interface", "substrate", "coating", "end", "band", "vacancy", "phase"]
+Relax = Literal["none", "atoms", "cell"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One calculation.
+
+    Attributes
+    ----------
+    name
+        Folder below the manifest's, for example ``Mg_Li-vLi-1of12/interface-y1``.
+    candidate
+        Candidate's name; None for what all share (competing phases).
+    role
+        What the energy is used for; the details below tell jobs of one role apart.
+    atoms
+        Start structure (for a band its first end point); `ase.constraints.FixAtoms` is respected.
+    images
+        For a band: all images of the potential's path, end points included.
+    relax
+        Nothing (single point), atoms in the given cell, or atoms and cell.
+    charge
+        Net charge of the cell, elementary charges.
+    kpoints
+        Divisions of the Gamma-centred grid.
+    slab
+        The cell holds a vacuum along its third axis (dipole correction).
+    after
+        Names of the jobs whose result this one starts from.
+    details
+        By role: ``{"y": 1.0, "area": A^2}`` (interface, substrate, coating), ``{"hop": [from, to]}``
+        (end, band), ``{"phase": name}`` (phase), ``{"n_fu": int}`` (bulk).
+    mlip_energy
+        The potential's energy of the same (relaxed) structure, eV; None where there is none.
+    """
+
+    name: str
+    candidate: str | None
+    role: Role
+    atoms: Atoms
+    images: tuple[Atoms, ...] = ()
+    relax: Relax = "none"
+    charge: int = 0
+    kpoints: tuple[int, int, int] = (1, 1, 1)
+    slab: bool = False
+    after: tuple[str, ...] = ()
+    details: dict[str, Any] = field(default_factory=dict)
+    mlip_energy: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The jobs of one validation without their structures, which lie in the jobs' folders.
+
+    Attributes
+    ----------
+    folder
+        Where validation.yaml lies; job folders are below it.
+    run
+        Folder of the run that is validated, as an absolute path when read; relative to `folder` in the file.
+    settings
+        Name of the validation settings.
+    engine
+        ``"vasp"`` or ``"gpaw"``.
+    jobs
+        Mappings with the fields of `Job` that are plain data, and ``n_atoms, formula, electrons, core_hours``.
+    """
+
+    folder: Path
+    run: Path
+    settings: str
+    engine: str
+    mlip_fidelity: str
+    jobs: list[dict[str, Any]]
+
+    @property
+    def names(self) -> list[str]:
+        return [job["name"] for job in self.jobs]
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read the manifest of a validation folder.
+
+    Raises
+    ------
+    UserError
+        When it is missing or is not a manifest.
+    """
+    path = folder / MANIFEST
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Manifest(
+            folder=folder,
+            run=(folder / data["run"]).resolve(),
+            settings=data["settings"],
+            engine=data["engine"],
+            mlip_fidelity=data["mlip_fidelity"],
+            jobs=data["jobs"],
+        )
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} holds no {MANIFEST}; write it with `screen validate RUN`.") from error
+    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a validation manifest; write it again with `screen validate RUN`.") from error
