@@ -122,7 +122,7 @@ def _crossing(network: HopNetwork) -> Hop:
     return min((h for h in network.hops if any(h.image)), key=lambda h: (round(h.distance, 2), h.start, h.end))
 
 
-def _from_dopant(nearest: bool) -> Callable[[HopNetwork], Hop]:
+def from_dopant(nearest: bool) -> Callable[[HopNetwork], Hop]:
     """First-shell hop nearest to the dopant, or farthest from it."""
 
     def pick(network: HopNetwork) -> Hop:
@@ -148,10 +148,10 @@ _PICKS: list[tuple[str, str, Callable[[HopNetwork], Hop]]] = [
     ("LiNbO3 first neighbour", "LiNbO3", _by_length(0)),
     ("LiNbO3 second neighbour", "LiNbO3", _by_length(1)),
     ("LiNbO3 across the cell boundary", "LiNbO3-small", _crossing),
-    ("Mg-LiNbO3 near Mg", "Mg-LiNbO3", _from_dopant(True)),
-    ("Mg-LiNbO3 far from Mg", "Mg-LiNbO3", _from_dopant(False)),
-    ("Zr-LiNbO3 near Zr", "Zr-LiNbO3", _from_dopant(True)),
-    ("Zr-LiNbO3 far from Zr", "Zr-LiNbO3", _from_dopant(False)),
+    ("Mg-LiNbO3 near Mg", "Mg-LiNbO3", from_dopant(True)),
+    ("Mg-LiNbO3 far from Mg", "Mg-LiNbO3", from_dopant(False)),
+    ("Zr-LiNbO3 near Zr", "Zr-LiNbO3", from_dopant(True)),
+    ("Zr-LiNbO3 far from Zr", "Zr-LiNbO3", from_dopant(False)),
     ("Zr on Nb, Li interstitialcy", "Zr_Nb-LiNbO3", _interstitial("interstitialcy")),
     ("LiTaO3 first neighbour", "LiTaO3", _by_length(0)),
     ("LiTaO3 second neighbour", "LiTaO3", _by_length(1)),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from screening import __version__
+from screening.cli.label import label_command
 from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
 from screening.cli.run import run_command
@@ -31,6 +32,7 @@ app.command("rank", help="Print a run's ranking again, with other weights or thr
 app.command("window", help="Electrochemical window of any composition, and its reactions with other phases.")(
     window_command
 )
+app.command("label", help="DFT energies and forces of any structures, with GPAW.")(label_command)
 app.add_typer(phases_app)
 app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
 

@@ -30,7 +30,7 @@ class ValidationSettings(Protocol):
 
 def available_settings() -> dict[str, Path]:
     """Shipped settings by name."""
-    return {path.stem: path for engine in ENGINES for path in sorted(asset("configs", engine).glob("*.yaml"))}
+    return {path.stem: path for engine in ENGINES for path in sorted((asset("configs") / engine).glob("*.yaml"))}
 
 
 def load_validation_settings(name: str) -> ValidationSettings:
@@ -44,7 +44,9 @@ def load_validation_settings(name: str) -> ValidationSettings:
     known = available_settings()
     path = known.get(name, Path(name))
     if not path.is_file():
-        raise UserError(f"there are no validation settings {name!r}; {nearest(name, list(known))}, or give a YAML file.")
+        raise UserError(
+            f"there are no validation settings {name!r}; {nearest(name, list(known))}, or give a YAML file."
+        )
     try:
         data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         engine = data["engine"]

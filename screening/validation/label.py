@@ -1,0 +1,146 @@
+"""DFT labels for any structures: one folder per structure, resumable, the same engine as validation."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ase import Atoms
+from ase.io import read
+
+from screening.errors import UserError
+from screening.validation.engines import CalculationFailed, Engine
+from screening.validation.gpaw_settings import GpawSettings
+from screening.validation.jobs import Job
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled:
+    """What became of each structure, by name."""
+
+    computed: list[str]
+    known: list[str]
+    failed: dict[str, str]
+    taken: list[str]
+
+
+def read_structures(path: Path) -> dict[str, Atoms]:
+    """Structures of a file by their name (``info["name"]``, otherwise the file's name and a number).
+
+    Raises
+    ------
+    UserError
+        When the file cannot be read, or a name occurs twice.
+    """
+    try:
+        found = list(read(path, ":"))
+    except Exception as error:  # every reader of ASE has its own
+        raise UserError(f"{path} cannot be read as structures ({error}); give extxyz, CIF or another file.") from error
+    named: dict[str, Atoms] = {}
+    for index, atoms in enumerate(found):
+        name = re.sub(r"[^\w.+-]+", "_", str(atoms.info.get("name", f"{path.stem}-{index}")))
+        if name in named:
+            raise UserError(f"{path} holds two structures named {name}; give each its own name.")
+        named[name] = atoms
+    return named
+
+
+def label(
+    structures: dict[str, Atoms],
+    engine: Engine,
+    settings: GpawSettings,
+    folder: Path,
+    *,
+    charge: int = 0,
+    slab: bool = False,
+    on_done: Callable[[str, str], None] = lambda name, outcome: None,
+) -> Labelled:
+    """Single points of all structures; finished ones are left alone, several processes may share a folder.
+
+    Parameters
+    ----------
+    slab
+        The third axis holds a vacuum: one k-point along it, dipole correction in plane waves.
+    on_done
+        Called with the name and ``"computed"``, ``"known"``, ``"taken"`` (by another process) or why it failed.
+    """
+    outcome = Labelled(computed=[], known=[], failed={}, taken=[])
+    for name, atoms in structures.items():
+        own = folder / name
+        if engine.is_finished(own):
+            outcome.known.append(name)
+            on_done(name, "known")
+            continue
+        own.mkdir(parents=True, exist_ok=True)
+        if not _claim(own):
+            outcome.taken.append(name)
+            on_done(name, "taken")
+            continue
+        try:
+            engine.write(_job(name, atoms, settings, charge=charge, slab=slab), own)
+            engine.run(own)
+            outcome.computed.append(name)
+            on_done(name, "computed")
+        except CalculationFailed as error:
+            outcome.failed[name] = str(error)
+            on_done(name, str(error))
+        finally:
+            (own / CLAIM).unlink(missing_ok=True)
+    return outcome
+
+
+CLAIM = ".claim"
+
+
+def _claim(folder: Path) -> bool:
+    """Take a folder for this process; the claim of a process that no longer lives does not count."""
+    path = folder / CLAIM
+    for _ in range(2):
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(str(os.getpid()))
+            return True
+        except FileExistsError:
+            holder = path.read_text(encoding="utf-8").strip()
+            if holder.isdigit() and Path(f"/proc/{holder}").exists():
+                return False
+            path.unlink(missing_ok=True)
+    return False
+
+
+def _job(name: str, atoms: Atoms, settings: GpawSettings, *, charge: int, slab: bool) -> Job:
+    return Job(
+        name=name,
+        candidate=None,
+        role="bulk",
+        atoms=atoms,
+        charge=charge,
+        kpoints=settings.grid(atoms, slab=slab),
+        slab=slab,
+        details={key: value for key, value in atoms.info.items() if isinstance(value, str | int | float)},
+    )
+
+
+def smallest_first(structures: dict[str, Atoms]) -> dict[str, Atoms]:
+    """The same structures, the cheap ones first."""
+    return dict(sorted(structures.items(), key=lambda item: len(item[1])))
+
+
+def only(structures: dict[str, Atoms], names: Sequence[str]) -> dict[str, Atoms]:
+    """Those whose name begins with one of `names`; all when there are none.
+
+    Raises
+    ------
+    UserError
+        When nothing is left.
+    """
+    kept = {name: a for name, a in structures.items() if not names or any(name.startswith(n) for n in names)}
+    if not kept:
+        raise UserError(f"no structure has a name that begins with {' or '.join(names)}.")
+    return kept
