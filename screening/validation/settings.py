@@ -20,8 +20,11 @@ ENGINES = ("vasp", "gpaw")
 class ValidationSettings(Protocol):
     """What all settings have: a name that is part of the fidelity, an engine, and the method they stand for."""
 
-    name: str
-    engine: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def engine(self) -> str: ...
 
     def expected(self, atoms: Atoms) -> Method:
         """Method of a calculation of `atoms` with these settings; a `None` or empty field is not prescribed."""
@@ -30,7 +33,7 @@ class ValidationSettings(Protocol):
 
 def available_settings() -> dict[str, Path]:
     """Shipped settings by name."""
-    return {path.stem: path for engine in ENGINES for path in sorted((asset("configs") / engine).glob("*.yaml"))}
+    return {path.stem: path for engine in ENGINES for path in sorted(asset("configs").glob(f"{engine}/*.yaml"))}
 
 
 def load_validation_settings(name: str) -> ValidationSettings:
