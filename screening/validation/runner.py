@@ -1,0 +1,170 @@
+"""Run the jobs of a validation one after the other, in the order of their dependencies."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ase import Atoms
+
+from screening.validation.calculation import CalculationUnreadable
+from screening.validation.engines import CalculationFailed, Engine
+from screening.validation.folders import State, Write, copy_result, state_of, write_job
+from screening.validation.handover import started_from
+from screening.validation.jobs import Job
+from screening.validation.manifest import find_twins
+
+logger = logging.getLogger(__name__)
+
+Status = Literal["done", "failed", "skipped"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What became of a job; `reason` says why it failed or was skipped, or how it was done without computing."""
+
+    name: str
+    status: Status
+    reason: str = ""
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """Progress: job `number` of `total` begins (`outcome` None) or has ended."""
+
+    number: int
+    total: int
+    name: str
+    outcome: Outcome | None = None
+
+
+def ordered(jobs: Sequence[Job]) -> list[Job]:
+    """Jobs such that each comes after those it starts from; otherwise in the given order.
+
+    Raises
+    ------
+    ValueError
+        When jobs wait for each other.
+    """
+    names = {job.name for job in jobs}
+    placed: dict[str, Job] = {}
+    waiting = list(jobs)
+    while waiting:
+        ready = [job for job in waiting if all(name in placed or name not in names for name in job.after)]
+        if not ready:
+            raise ValueError(f"jobs wait for each other: {', '.join(job.name for job in waiting)}")
+        placed |= {job.name: job for job in ready}
+        waiting = [job for job in waiting if job.name not in placed]
+    return list(placed.values())
+
+
+def write_jobs(jobs: Sequence[Job], root: Path, write: Write, engine: Callable[[], Engine]) -> dict[str, State]:
+    """Write all job folders that were not started, from the results of those that are finished.
+
+    Parameters
+    ----------
+    engine
+        Called only when some job was started and its result has to be read.
+
+    Returns
+    -------
+    dict
+        State of every folder before; ``"started"`` and ``"edited"`` ones were left alone.
+    """
+    states: dict[str, State] = {}
+    by_name = {job.name: job for job in jobs}
+    for job in ordered(jobs):
+        if state_of(root / job.name) in ("absent", "written"):
+            begun = [n for n in job.after if n in by_name and state_of(root / n) == "started"]
+            job = started_from(job, _results(begun, root, engine())) if begun else job
+        states[job.name] = write_job(job, root, write)
+    return states
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    engine: Engine,
+    root: Path,
+    *,
+    max_atoms: int | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> list[Outcome]:
+    """Run jobs in dependency order; one that fails does not stop the others, and finished ones are left alone.
+
+    A job whose twin (`manifest.find_twins`) is finished takes that one's result. A job that starts from one without a
+    result is skipped. What was computed stays, so that the same call continues after a kill.
+
+    Parameters
+    ----------
+    root
+        Validation folder; the inputs were written by `write_jobs`.
+    max_atoms
+        Jobs with more atoms (per image) are skipped.
+    """
+    tell = on_event or (lambda event: None)
+    queue, twins = ordered(jobs), find_twins(jobs)
+    outcomes: dict[str, Outcome] = {}
+    for number, job in enumerate(queue, start=1):
+        tell(Event(number=number, total=len(queue), name=job.name))
+        started = time.monotonic()
+        outcome = _why_not(job, outcomes, max_atoms) or _run(job, engine, root, twins.get(job.name))
+        outcomes[job.name] = Outcome(
+            name=job.name, status=outcome.status, reason=outcome.reason, wall_s=time.monotonic() - started
+        )
+        tell(Event(number=number, total=len(queue), name=job.name, outcome=outcomes[job.name]))
+    return [outcomes[job.name] for job in jobs]
+
+
+def _why_not(job: Job, outcomes: Mapping[str, Outcome], max_atoms: int | None) -> Outcome | None:
+    if max_atoms is not None and len(job.atoms) > max_atoms:
+        reason = f"{len(job.atoms)} atoms are more than --max-atoms {max_atoms}"
+        return Outcome(name=job.name, status="skipped", reason=reason)
+    for name in job.after:
+        if name in outcomes and outcomes[name].status != "done":
+            return Outcome(
+                name=job.name, status="skipped", reason=f"starts from {name}, which is {outcomes[name].status}"
+            )
+    return None
+
+
+def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
+    folder = root / job.name
+    try:
+        if engine.is_finished(folder):
+            return Outcome(name=job.name, status="done", reason="was finished")
+        fresh = state_of(folder) in ("absent", "written")
+        if fresh and twin is not None and engine.is_finished(root / twin):
+            copy_result(root / twin, folder)
+            return Outcome(name=job.name, status="done", reason=f"same as {twin}")
+        if fresh:
+            finished = [name for name in job.after if engine.is_finished(root / name)]
+            write_job(started_from(job, _results(finished, root, engine)), root, engine.write)
+        engine.run(folder)
+    except (CalculationFailed, CalculationUnreadable) as error:
+        return Outcome(name=job.name, status="failed", reason=str(error))
+    except Exception as error:  # whatever one program does, the others still run; the log keeps the traceback
+        logger.exception("%s failed", job.name)
+        return Outcome(name=job.name, status="failed", reason=f"{type(error).__name__}: {error}")
+    if not engine.is_finished(folder):
+        return Outcome(name=job.name, status="failed", reason=f"it ended without a result, see {folder}")
+    return Outcome(name=job.name, status="done")
+
+
+def _results(names: Sequence[str], root: Path, engine: Engine) -> dict[str, Atoms]:
+    """Final structures of those jobs that are finished and can be read; what cannot is said."""
+    found: dict[str, Atoms] = {}
+    for name in names:
+        if not engine.is_finished(root / name):
+            continue
+        try:
+            found[name] = engine.read(root / name)[-1].atoms
+        except CalculationUnreadable as error:
+            logger.warning(
+                "the result of %s cannot be read (%s); what starts from it keeps the potential's", name, error
+            )
+    return found
