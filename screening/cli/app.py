@@ -13,6 +13,7 @@ from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
 from screening.cli.run import run_command
 from screening.cli.ui import ui_command
+from screening.cli.validate import validate_command
 from screening.cli.window import window_command
 from screening.errors import CandidateFailed, UserError
 
@@ -34,6 +35,9 @@ app.command("window", help="Electrochemical window of any composition, and its r
 )
 app.command("label", help="DFT energies and forces of any structures, with GPAW.")(label_command)
 app.add_typer(phases_app)
+app.command("validate", help="Send the best candidates of a run to DFT: write the inputs, and run them if wanted.")(
+    validate_command
+)
 app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
 
 

@@ -1,0 +1,157 @@
+"""From a finished run to the jobs that validate it: which candidates, which records, which competing phases."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from screening.campaign.collect import latest
+from screening.campaign.labels import y_label
+from screening.campaign.load import STORE, StoredRun
+from screening.campaign.ranking import rank
+from screening.chemistry.candidate import Candidate
+from screening.engine.records import Fidelity, Record
+from screening.engine.store import RecordStore
+from screening.errors import UserError
+from screening.names import nearest
+from screening.properties.competing import without_compounds
+from screening.properties.phase_files import cached_energies, shipped_energies
+from screening.properties.phases import PhaseEnergy
+from screening.structures.phases import PhaseFacts, load_phases
+from screening.validation.jobs import Job, Role
+from screening.validation.plan import Plan, Screen, plan_jobs
+from screening.validation.plan_phases import phase_jobs
+from screening.validation.settings import ValidationSettings
+
+
+def plan_validation(
+    run: StoredRun,
+    settings: ValidationSettings,
+    chosen: Sequence[Candidate],
+    *,
+    only: Collection[Role] | None = None,
+    static: bool = False,
+) -> Plan:
+    """Jobs for the chosen candidates, the pristine host and their competing phases.
+
+    Parameters
+    ----------
+    chosen
+        From `choose`; the pristine host of the run is put before them.
+
+    Raises
+    ------
+    UserError
+        When the run holds no records of its potential, or its store is incomplete.
+    """
+    records = potential_records(run)
+    hosts = [c for c in run.candidates if c.is_pristine]
+    candidates = list({c.name: c for c in [*hosts, *chosen]}.values())
+    screen = Screen(
+        candidates=[c.name for c in candidates],
+        records=latest(records),
+        store=RecordStore(store_of(run)),
+        labels={y: y_label(y).removeprefix("y") for y in run.settings.adhesion.soc},
+        n_fu=run.settings.bulk.n_fu,
+    )
+    wanted = only is None or "phase" in only
+    phases = competing_phase_jobs(candidates, records) if wanted else []
+    plan = plan_jobs(screen, settings, phases, only=only, static=static)
+    if not plan.jobs:
+        raise UserError(f"nothing can be planned from {run.folder}: {'; '.join(plan.missing) or 'no job is wanted'}.")
+    return plan
+
+
+def potential_records(run: StoredRun) -> list[Record]:
+    """Records of the run's own potential.
+
+    Raises
+    ------
+    UserError
+        When there are none.
+    """
+    fidelity = Fidelity(run.settings.potential, "").name
+    records = [r for r in run.records if r.fidelity == fidelity]
+    if not records:
+        raise UserError(f"{run.folder} holds no records of {fidelity}; let the screen compute first.")
+    return records
+
+
+def store_of(run: StoredRun) -> str | Path:
+    """Where the record store of a run lies."""
+    url = str(run.summary.get("store") or "")
+    return url if "://" in url else run.folder / STORE
+
+
+def choose(
+    run: StoredRun, *, names: Sequence[str] = (), top: int | None = None, default_top: int = 3
+) -> list[Candidate]:
+    """Candidates by name, or the best ranked doped ones.
+
+    Parameters
+    ----------
+    top
+        How many of the best; None takes `default_top`, or as many as there are.
+
+    Raises
+    ------
+    UserError
+        For a name that is not in the run, more candidates than are ranked, or nothing ranked.
+    """
+    by_name = {c.name: c for c in run.candidates}
+    if names:
+        for name in names:
+            if name not in by_name:
+                raise UserError(f"{run.folder} has no candidate {name!r}; {nearest(name, by_name)}.")
+        return [by_name[name] for name in dict.fromkeys(names)]
+    ranking = rank(
+        potential_records(run), run.candidates, run.settings.adhesion.soc, run.settings.ranking, seed=run.settings.seed
+    )
+    ranked = [row.candidate for row in ranking.rows if row.rank is not None and not by_name[row.candidate].is_pristine]
+    if not ranked:
+        raise UserError(
+            f"no doped candidate of {run.folder} is ranked (see `screen rank {run.folder}`); name those to validate "
+            "with --candidates."
+        )
+    if top is not None and top > len(ranked):
+        raise UserError(f"--top {top} is more than the {len(ranked)} ranked doped candidates of {run.folder}.")
+    return [by_name[name] for name in ranked[: default_top if top is None else top]]
+
+
+def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Record]) -> list[Job]:
+    """Jobs of all phases in the chemical systems of the candidates, each phase once."""
+    facts: dict[str, PhaseFacts] = {}
+    for candidate in candidates:
+        system = _system(candidate)
+        listed = [f for f in load_phases() if set(f.composition) <= system]
+        facts |= {f.name: f for f in [*listed, *_predicted(system, listed)]}
+    known: dict[str, PhaseEnergy] = {}
+    for fidelity in {Fidelity(r.potential, r.checkpoint_sha256) for r in records}:
+        known |= cached_energies(fidelity) | shipped_energies(fidelity)
+    current = {n: e for n, e in known.items() if n in facts and e.facts_sha256 == facts[n].facts_sha256}
+    return phase_jobs(
+        list(facts.values()),
+        {name: energy.ordering for name, energy in current.items()},
+        {
+            name: energy.energy_per_atom - energy.correction_per_atom
+            for name, energy in current.items()
+            if energy.usable and energy.origin != "reference"
+        },
+    )
+
+
+def _system(candidate: Candidate) -> set[str]:
+    former = "Ta" if candidate.host == "LiTaO3" else "Nb"
+    return {"Li", former, "O"} | {s.element for s in candidate.defects.substitutions}
+
+
+def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:
+    """Compounds by ionic substitution for elements without listed ones, as the screen had them."""
+    from screening.structures.substitution import elemental_phases, substituted_phases
+
+    found: list[PhaseFacts] = []
+    for element in without_compounds(system, listed):
+        if not any(f.composition.keys() == {element} for f in listed):
+            found += elemental_phases(element)
+        found += substituted_phases(element, system)
+    return found

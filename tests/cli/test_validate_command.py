@@ -1,0 +1,118 @@
+"""Bad input to `screen validate` is one sentence that says what to do, and nothing is written."""
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from screening.campaign.outputs import write_summary
+from screening.chemistry.candidate import Candidate, Defects, Substitution
+from screening.cli.validate import pick_settings, validate_command
+from screening.config import Settings
+from screening.engine.records import Record
+from screening.engine.store import RecordStore
+from screening.errors import UserError
+
+PROPERTIES = {
+    "work_of_adhesion": ("J/m2", 1.0),
+    "migration_barrier": ("eV", 0.9),
+    "oxidation_driving_force": ("eV/atom", 0.05),
+    "e_above_hull": ("eV/atom", 0.01),
+}
+MG = "Mg_Li-vLi-1of12"
+
+
+def candidates():
+    substitution = Substitution(element="Mg", charge=2, site="Li", count=1)
+    defects = Defects(substitutions=(substitution,), li_vacancies=1)
+    yield Candidate(host="LiNbO3", n_fu=12)
+    yield Candidate(host="LiNbO3", n_fu=12, defects=defects, compensation="li_vacancy", x_requested=1 / 12)
+
+
+def write_run(folder, *, converged=True, names=("LiNbO3", MG)):
+    folder.mkdir()
+    store = RecordStore(folder / "store.db")
+    for name in names:
+        for prop, (unit, value) in PROPERTIES.items():
+            store.put_record(
+                Record(candidate=name, property=prop, value=value, unit=unit, fidelity="mlip:chgnet",
+                       converged=converged, potential="chgnet", checkpoint_sha256="0" * 64,
+                       details={"y": 1.0} if prop == "work_of_adhesion" else {})
+            )  # fmt: skip
+    write_summary(
+        folder / "summary.yaml", status="finished", settings=Settings(adhesion={"soc": [1.0]}),
+        candidates=list(candidates()),
+    )  # fmt: skip
+    return folder
+
+
+@pytest.fixture
+def run(tmp_path):
+    return write_run(tmp_path / "first")
+
+
+def invoke(*arguments):
+    app = typer.Typer()
+    app.command()(validate_command)
+    return CliRunner(env={"COLUMNS": "140"}).invoke(app, [str(a) for a in arguments], catch_exceptions=False)
+
+
+CASES = {
+    "unknown candidate": (["--candidates", "Mg_Li-vLi-2of12"], MG),
+    "no candidate": (["--candidates", ","], "--candidates"),
+    "both ways to choose": (["--candidates", MG, "--top", "1"], "--top"),
+    "more than are ranked": (["--top", "2"], "1 ranked"),
+    "unknown kind of job": (["--only", "bulk,slabs"], "interface"),
+    "unknown engine": (["--engine", "quantum"], "vasp"),
+    "unknown settings": (["--settings", "kim2025"], "kim2026"),
+    "settings of another engine": (["--settings", "kim2026", "--engine", "gpaw"], "kim2026"),
+    "command without run": (["--command", "vasp_std"], "--run"),
+    "out is a file": (["--out", "{run}/summary.yaml"], "--out"),
+    "out is something else": (["--out", "{run}"], "--out"),
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(CASES))
+def test_bad_input(case, run):
+    arguments, word = CASES[case]
+    before = sorted(p.name for p in run.iterdir())
+    with pytest.raises(UserError) as caught:
+        invoke(run, *[a.format(run=run) for a in arguments])
+    message = str(caught.value)
+    assert word in message
+    assert len(message.splitlines()) == 1
+    assert sorted(p.name for p in run.iterdir()) == before
+
+
+def test_folder_that_is_no_run(tmp_path):
+    with pytest.raises(UserError, match="there is no run"):
+        invoke(tmp_path / "nowhere")
+
+
+def test_run_without_records(tmp_path):
+    run = write_run(tmp_path / "empty", names=())
+    with pytest.raises(UserError, match="no records of mlip:chgnet"):
+        invoke(run)
+    assert not (run / "validation").exists()
+
+
+def test_run_in_which_nothing_is_ranked(tmp_path):
+    run = write_run(tmp_path / "loose", converged=False)
+    with pytest.raises(UserError, match="--candidates"):
+        invoke(run)
+
+
+def test_run_whose_records_name_no_structures(run):
+    with pytest.raises(UserError, match="nothing can be planned"):
+        invoke(run, "--candidates", MG, "--only", "bulk")
+    assert not (run / "validation").exists()
+
+
+def test_settings_of_ones_own(tmp_path):
+    from screening.assets import asset
+
+    text = asset("configs", "vasp", "kim2026.yaml").read_text().replace("name: kim2026", "name: ours")
+    file = tmp_path / "ours.yaml"
+    file.write_text(text)
+    assert pick_settings(str(file), None).name == "ours"
+    assert pick_settings(None, None).name == "kim2026"
+    assert pick_settings("mp", "vasp").name == "mp"
