@@ -23,6 +23,9 @@ from screening.validation.plan import Plan, Screen, plan_jobs
 from screening.validation.plan_phases import phase_jobs
 from screening.validation.settings import ValidationSettings
 
+SIMULATED = "-via-vasp"
+"""How the fidelity of a potential ends that played VASP (`validation.calculation.fidelity_name`)."""
+
 
 def plan_validation(
     run: StoredRun,
@@ -63,17 +66,21 @@ def plan_validation(
 
 
 def potential_records(run: StoredRun) -> list[Record]:
-    """Records of the run's own potential.
+    """Records of the run's own potential, without those that came back from DFT or from what only pretends to be it.
 
     Raises
     ------
     UserError
         When there are none.
     """
-    fidelity = Fidelity(run.settings.potential, "").name
-    records = [r for r in run.records if r.fidelity == fidelity]
+    own = [r for r in run.records if r.fidelity.startswith("mlip:") and not r.fidelity.endswith(SIMULATED)]
+    found = {r.fidelity for r in own}
+    named = Fidelity(run.settings.potential, "").name
+    # a fine-tuned potential is asked for by its folder and may record another name
+    fidelity = named if named in found or len(found) != 1 else found.pop()
+    records = [r for r in own if r.fidelity == fidelity]
     if not records:
-        raise UserError(f"{run.folder} holds no records of {fidelity}; let the screen compute first.")
+        raise UserError(f"{run.folder} holds no records of {named}; let the screen compute first.")
     return records
 
 

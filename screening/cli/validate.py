@@ -86,13 +86,15 @@ def validate_command(
     check_root(root, stored.folder, chosen_settings)
     plan = plan_validation(stored, chosen_settings, chosen, only=roles, static=static)
     console = Console()
+    # before anything is written: an engine that cannot run is an error of the command line
+    runs_here = _engine(chosen_settings, command) if run_now else None
     with run_lock(root):
         manifest = _write(console, plan, root, stored, chosen_settings, command)
-        if not run_now:
+        if runs_here is None:
             _say_what_next(console, manifest)
             return
         limit = GPAW_MAX_ATOMS if max_atoms is None and chosen_settings.engine == "gpaw" else max_atoms
-        outcomes = _run(console, plan, root, _engine(chosen_settings, command), limit)
+        outcomes = _run(console, plan, root, runs_here, limit)
     _print_outcomes(console, outcomes, root)
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)

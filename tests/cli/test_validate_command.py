@@ -1,10 +1,15 @@
 """Bad input to `screen validate` is one sentence that says what to do, and nothing is written."""
 
+from dataclasses import replace
+
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from screening.assets import asset
+from screening.campaign.load import load_run
 from screening.campaign.outputs import write_summary
+from screening.campaign.validate import potential_records
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.cli.validate import pick_settings, validate_command
 from screening.config import Settings
@@ -95,6 +100,13 @@ def test_run_without_records(tmp_path):
     assert not (run / "validation").exists()
 
 
+def test_values_that_came_back_from_dft_are_not_the_potentials(run):
+    store = RecordStore(run / "store.db")
+    for fidelity in ("dft:vasp-pbe:kim2026", "mlip:chgnet-via-vasp"):
+        store.put_record(replace(store.records()[0], fidelity=fidelity))
+    assert {r.fidelity for r in potential_records(load_run(run))} == {"mlip:chgnet"}
+
+
 def test_run_in_which_nothing_is_ranked(tmp_path):
     run = write_run(tmp_path / "loose", converged=False)
     with pytest.raises(UserError, match="--candidates"):
@@ -108,8 +120,6 @@ def test_run_whose_records_name_no_structures(run):
 
 
 def test_settings_of_ones_own(tmp_path):
-    from screening.assets import asset
-
     text = asset("configs", "vasp", "kim2026.yaml").read_text().replace("name: kim2026", "name: ours")
     file = tmp_path / "ours.yaml"
     file.write_text(text)
