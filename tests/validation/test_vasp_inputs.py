@@ -186,6 +186,7 @@ def test_the_materials_projects_bulk_is_pymatgens(mp, relax, tmp_path):
 def test_the_materials_projects_slab_gets_its_dipole_and_keeps_its_cell(mp, tmp_path):
     incar = written(job(by_element(slab()), role="interface", relax="atoms", slab=True), mp, tmp_path)
     assert (incar["ENCUT"], incar["ISIF"], incar["IDIPOL"], incar["LDIPOL"]) == (520, 2, 3, True)
+    assert incar["EDIFF"] == 1e-4
     assert len(incar["DIPOL"]) == 3
 
 
