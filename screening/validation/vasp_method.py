@@ -1,0 +1,130 @@
+"""The method of a VASP calculation from its tags: functional, U values, POTCAR labels, k-points, charge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from screening.validation.calculation import Method
+
+if TYPE_CHECKING:
+    from pymatgen.io.vasp.inputs import Incar
+    from pymatgen.io.vasp.outputs import Vasprun
+
+# https://www.vasp.at/wiki/index.php/GGA
+GGA_NAMES = {
+    "pe": "pbe", "ps": "pbesol", "re": "revpbe", "rp": "rpbe", "am": "am05", "91": "pw91", "ca": "lda",
+    "or": "optpbe", "bo": "optb88", "mk": "optb86b",
+}  # fmt: skip
+UNSET = {"", "--", "none", "f", ".false."}
+U_TOLERANCE = 1e-6
+
+
+def functional_name(tags: Mapping[str, Any], titles: Sequence[str]) -> str:
+    """Lower-case functional, for example ``pbe``, ``r2scan``, ``pbe+d3``.
+
+    Parameters
+    ----------
+    tags
+        INCAR tags, or the parameters that VASP itself reports.
+    titles
+        TITEL of each POTCAR; without a GGA tag the functional is the one the POTCARs were made with.
+    """
+    meta, gga = _text(tags, "METAGGA"), _text(tags, "GGA")
+    if tags.get("LHFCALC"):
+        screened = abs(float(tags.get("HFSCREEN") or 0.0)) > U_TOLERANCE
+        name = "hse06" if screened else "pbe0"
+    elif meta not in UNSET:
+        name = meta
+    elif gga not in UNSET:
+        name = GGA_NAMES.get(gga, gga)
+    else:
+        family = titles[0].split()[0].upper() if titles else "PAW_PBE"
+        name = "pbe" if family == "PAW_PBE" else "pw91" if family == "PAW_GGA" else "lda"
+    vdw = int(tags.get("IVDW") or 0)
+    if vdw or tags.get("LUSE_VDW"):
+        name += {1: "+d2", 10: "+d2", 11: "+d3", 12: "+d3bj"}.get(vdw, "+vdw")
+    return name
+
+
+def potcar_labels(titles: Sequence[str]) -> dict[str, str]:
+    """Element to POTCAR label, from ``PAW_PBE Li_sv 10Sep2004`` or a bare symbol such as ``Li_sv``."""
+    return {label_symbol(title).split("_")[0].split(".")[0]: title.strip() for title in titles if title.strip()}
+
+
+def label_symbol(label: str) -> str:
+    """``Li_sv`` of ``PAW_PBE Li_sv 10Sep2004`` or of ``Li_sv``."""
+    words = label.split()
+    return words[1] if len(words) > 1 else words[0]
+
+
+def method_of_vasprun(run: Vasprun) -> Method:
+    """Method that VASP reports: its own parameters, completed by the INCAR tags that it echoes."""
+    tags = {**run.parameters, **run.incar}
+    return Method(
+        engine="vasp",
+        functional=functional_name(tags, run.potcar_symbols),
+        hubbard={element: float(u) for element, u in run.hubbards.items() if abs(u) > U_TOLERANCE},
+        cutoff=float(tags.get("ENMAX") or tags.get("ENCUT") or 0.0) or None,
+        potentials=potcar_labels(run.potcar_symbols),
+        kpoints=_divisions(run.kpoints),
+        spin=int(tags.get("ISPIN") or 1) == 2,
+    )
+
+
+def method_of_inputs(folder: Path) -> Method:
+    """Method that a folder's inputs ask for: INCAR, POSCAR, KPOINTS and POTCAR or POTCAR.spec.
+
+    This is all there is for a program that only pretends to be VASP, which reports none of it.
+    """
+    from pymatgen.io.vasp.inputs import Incar, Kpoints
+
+    incar = Incar.from_file(folder / "INCAR") if (folder / "INCAR").is_file() else Incar({})
+    kpoints = _divisions(Kpoints.from_file(folder / "KPOINTS")) if (folder / "KPOINTS").is_file() else None
+    titles = input_titles(folder)
+    return Method(
+        engine="vasp",
+        functional=functional_name(incar, [title for title in titles if len(title.split()) > 1]),
+        hubbard=_hubbard_of_inputs(incar, folder),
+        cutoff=float(incar.get("ENCUT", 0.0)) or None,
+        potentials=potcar_labels(titles),
+        kpoints=kpoints,
+        spin=int(incar.get("ISPIN", 1)) == 2,
+    )
+
+
+def input_titles(folder: Path) -> list[str]:
+    """TITEL lines of a folder's POTCAR, or the symbols of its POTCAR.spec."""
+    potcar, spec = folder / "POTCAR", folder / "POTCAR.spec"
+    if potcar.is_file():
+        with potcar.open(encoding="utf-8", errors="replace") as file:
+            return [line.split("=", 1)[1].strip() for line in file if "TITEL" in line and "=" in line]
+    if spec.is_file():
+        return [line.strip() for line in spec.read_text(encoding="utf-8").splitlines() if line.strip()]
+    return []
+
+
+def _hubbard_of_inputs(incar: Incar, folder: Path) -> dict[str, float]:
+    from pymatgen.io.vasp.inputs import Poscar
+
+    poscar = next((p for p in (folder / "POSCAR", folder / "00" / "POSCAR") if p.is_file()), None)
+    if not incar.get("LDAU") or poscar is None:
+        return {}
+    symbols = Poscar.from_file(poscar, check_for_potcar=False).site_symbols
+    values, exchange = list(incar.get("LDAUU", [])), list(incar.get("LDAUJ", []))
+    exchange += [0.0] * (len(values) - len(exchange))
+    net = {symbol: float(u) - float(j) for symbol, u, j in zip(symbols, values, exchange, strict=False)}
+    return {symbol: u for symbol, u in net.items() if abs(u) > U_TOLERANCE}
+
+
+def _divisions(kpoints: Any) -> tuple[int, int, int] | None:
+    """Divisions of a regular grid; None for an explicit list or an automatic length."""
+    if kpoints.style.name not in ("Gamma", "Monkhorst") or not kpoints.kpts:
+        return None
+    grid = [round(n) for n in kpoints.kpts[0]]
+    return (grid[0], grid[1], grid[2]) if len(grid) == 3 and min(grid) > 0 else None
+
+
+def _text(tags: Mapping[str, Any], name: str) -> str:
+    return str(tags.get(name) or "").strip().lower()
