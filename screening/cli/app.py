@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from screening import __version__
+from screening.cli.ingest import ingest_command
 from screening.cli.label import label_command
 from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
@@ -30,6 +31,7 @@ app.command("run", help="Screen dopants (the main job; `screen --dopants ...` me
 app.command("rank", help="Print a run's ranking again, with other weights or thresholds, without computing.")(
     rank_command
 )
+app.command("ingest", help="Take finished DFT calculations into the training set and into their run.")(ingest_command)
 app.command("window", help="Electrochemical window of any composition, and its reactions with other phases.")(
     window_command
 )

@@ -1,0 +1,92 @@
+"""`screen ingest PATH...`: finished calculations into the data folder and into the run that asked for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from screening.validation.ingest import IngestReport
+
+JUDGING, OUTPUT = "How calculations are judged", "Output"
+
+
+def ingest_command(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH...", help="Folders or files with VASP, GPAW or extxyz results, in any layout."),
+    ],
+    data: Annotated[Path, typer.Option("--data", help="Folder of the training set.", rich_help_panel=OUTPUT)] = Path(
+        "dft-data"
+    ),
+    settings: Annotated[
+        str | None,
+        typer.Option(
+            "--settings",
+            help="Validation settings they were made with (a name or a YAML file); by default those of the manifest "
+            "above them, or the shipped ones they agree with.",
+            rich_help_panel=JUDGING,
+        ),
+    ] = None,
+    accept_method: Annotated[
+        bool,
+        typer.Option(
+            "--accept-method",
+            help="Keep calculations that agree with no settings under a name of their own method.",
+            rich_help_panel=JUDGING,
+        ),
+    ] = False,
+    allow_simulated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-simulated",
+            help="Also keep what only pretends to be VASP, as mlip:MODEL-via-vasp; for trying out the loop.",
+            rich_help_panel=JUDGING,
+        ),
+    ] = False,
+) -> None:
+    """Check finished calculations and keep them: records for their run, frames for `screen retrain`."""
+    from rich.console import Console
+
+    from screening.validation.ingest import IngestOptions, ingest
+
+    options = IngestOptions(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
+    report = ingest(paths, data, options)
+    _print(Console(), report, data)
+    if not report.useful:
+        raise typer.Exit(2)
+
+
+def _print(console: Console, report: IngestReport, data: Path) -> None:
+    """One line for each thing that was not taken in or is remarkable, then what was."""
+    outcome = report.outcome
+
+    def line(name: str, text: str) -> None:
+        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
+
+    for name, reason in report.refused:
+        line(name, f"not ingested: {reason}")
+    for name, against, difference in outcome.disputes:
+        line(
+            name,
+            f"not ingested: it disagrees with {against} on the same structure and method by "
+            f"{1000 * difference:.1f} meV/atom, and neither is used; delete the wrong run and {data / 'disputed'}, "
+            "then ingest again",
+        )
+    for name, against in outcome.duplicates:
+        line(name, f"duplicate of {against}")
+    for name, note in report.notes:
+        line(name, f"note: {note}")
+    known = f", {len(outcome.known)} known already" if outcome.known else ""
+    duplicates = f", {len(outcome.duplicates)} duplicates" if outcome.duplicates else ""
+    refused = len(report.refused) + len(outcome.disputes)
+    console.print(
+        f"{len(outcome.added)} calculations ingested with {outcome.n_frames} frames{known}{duplicates}, "
+        f"{refused} not ingested, {report.n_records} records written; data version {report.version} in {data}",
+        highlight=False,
+        soft_wrap=True,
+    )
