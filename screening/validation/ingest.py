@@ -145,6 +145,9 @@ class _Session:
                         except CalculationUnreadable as error:
                             logger.info("%s is not used: %s", folder / name, error)
         del self.report.notes[notes:]
+        for job in seen.manifest.jobs:  # computed once for all that are the same
+            if job.get("same_as") in seen.accepted:
+                seen.accepted.setdefault(job["name"], seen.accepted[job["same_as"]])
 
     def _judge(self, found: Found, name: str, seen: _Seen | None) -> list[Accepted]:
         job_name = _relative_to(found.path, seen.manifest.folder) if seen else ""

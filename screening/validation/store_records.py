@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,13 +21,14 @@ def store_records(manifest: Manifest, accepted: Mapping[str, Sequence[Accepted]]
     accepted
         Job name to its calculations, for all jobs that are finished.
     notes
-        Gets a line when the run does not exist any more.
+        Gets a line for every value that the jobs do not give yet, or when the run does not exist any more.
 
     Returns
     -------
     Number of records that are new or changed.
     """
     from screening.engine.store import RecordStore
+    from screening.validation.dft_records import records_from
 
     location = _store_of(manifest.run)
     if location is None:
@@ -38,48 +38,14 @@ def store_records(manifest: Manifest, accepted: Mapping[str, Sequence[Accepted]]
         return 0
     store = RecordStore(location)
     before = store.records()
-    made = band_gap_records(manifest, accepted)
-    # a later package of the same part: this module is useful before it exists
-    from screening.validation.dft_records import records_from
-
     finished = {name: [item.calculation for item in items] for name, items in accepted.items()}
-    made += records_from(manifest, finished, before, manifest.settings)
+    made = records_from(manifest, finished, before, manifest.settings)
+    notes += [(manifest.run.name, f"no DFT value: {missing}") for missing in made.missing]
     known = {_content(record) for record in before}
     new = [record for record in made if _content(record) not in known]
     for record in new:
         store.put_record(record)
     return len(new)
-
-
-def band_gap_records(manifest: Manifest, accepted: Mapping[str, Sequence[Accepted]]) -> list[Record]:
-    """A record of the band gap (eV) of every candidate's bulk whose files say it."""
-    records = []
-    for job in manifest.jobs:
-        items = accepted.get(job["name"], ())
-        if job["role"] != "bulk" or job["candidate"] is None or not items:
-            continue
-        item = items[-1]
-        gap = item.calculation.band_gap
-        if gap is None:
-            continue
-        source = json.dumps([job["candidate"], "band_gap", item.fidelity, item.id])
-        records.append(
-            Record(
-                candidate=job["candidate"],
-                property="band_gap",
-                value=float(gap),
-                unit="eV",
-                fidelity=item.fidelity,
-                converged=item.calculation.converged,
-                potential=item.calculation.method.label,
-                checkpoint_sha256="",
-                recipe_hash=hashlib.sha256(source.encode()).hexdigest()[:24],
-                structure=(item.id,),
-                flags=item.flags,
-                details={"job": job["name"], "functional": item.calculation.method.functional},
-            )
-        )
-    return records
 
 
 def _store_of(run: Path) -> str | Path | None:

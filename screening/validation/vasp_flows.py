@@ -16,8 +16,9 @@ def manifest_flow(folder: Path, command: str) -> Flow:
     """One jobflow job per job of the manifest in `folder`, in the order of their dependencies.
 
     Each job runs the inputs where they lie, as `screen validate --run` would: custodian, restarts and all. A job whose
-    parent failed does not start. atomate2's own makers write inputs of their own and are not used, since the inputs of
-    a validation are already written and checked.
+    parent failed does not start; a job that is the same as another (``same_as``) is left to that one. atomate2's own
+    makers write inputs of their own and are not used, since the inputs of a validation are written and checked. A band
+    starts from the path that was written, its end points' energies are read from their own jobs.
 
     Parameters
     ----------
@@ -39,8 +40,12 @@ def manifest_flow(folder: Path, command: str) -> Flow:
         raise UserError(f"the jobs in {folder} are for {manifest.engine}; only VASP jobs are submitted as a flow.")
     run = job(run_in_folder)
     made: dict[str, Any] = {}
+    same = {entry["name"]: entry["same_as"] for entry in manifest.jobs if entry.get("same_as") in manifest.names}
     for entry in _in_order(manifest):
-        parents = [made[name].output for name in entry.get("after") or () if name in made]
+        if entry["name"] in same:
+            continue
+        names = [same.get(name, name) for name in entry.get("after") or ()]
+        parents = [made[name].output for name in names if name in made]
         step = run(str(manifest.folder.resolve() / entry["name"]), command, parents)
         step.name = entry["name"]
         made[entry["name"]] = step
@@ -76,8 +81,12 @@ def _in_order(manifest: Manifest) -> list[dict[str, Any]]:
     """Jobs with every parent before its children; a circle cannot be computed."""
     waiting, ordered, placed = list(manifest.jobs), [], set()
     names = set(manifest.names)
+
+    def before(job: dict[str, Any]) -> list[str]:
+        return [name for name in (*(job.get("after") or ()), job.get("same_as")) if name in names]
+
     while waiting:
-        ready = [job for job in waiting if all(name in placed or name not in names for name in job.get("after") or ())]
+        ready = [job for job in waiting if all(name in placed for name in before(job))]
         if not ready:
             raise UserError(
                 f"the jobs {', '.join(job['name'] for job in waiting)} wait for each other; write them again."

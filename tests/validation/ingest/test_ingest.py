@@ -1,6 +1,5 @@
 """`ingest` as a whole: a batch with every kind of bad input, manifests, records, and doing it twice."""
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -17,6 +16,7 @@ from typer.testing import CliRunner
 from vasp_runs import PaperLike, look_like_vasp
 
 from screening.cli.app import app
+from screening.engine.records import Record
 from screening.engine.store import RecordStore
 from screening.errors import UserError
 from screening.validation.ingest import IngestOptions, ingest
@@ -24,15 +24,6 @@ from screening.validation.library import DataLibrary
 from screening.validation.read_vasp import read_vasp
 
 SIMULATED = IngestOptions(allow_simulated=True)
-
-
-@pytest.fixture(autouse=True)
-def _property_records(monkeypatch):
-    """Until the module that turns jobs into property records exists, there are none besides the band gaps."""
-    if importlib.util.find_spec("screening.validation.dft_records") is None:
-        module = types.ModuleType("screening.validation.dft_records")
-        module.records_from = lambda *_: []
-        monkeypatch.setitem(sys.modules, "screening.validation.dft_records", module)
 
 
 def contents(folder: Path) -> dict:
@@ -208,6 +199,35 @@ def validation_folder(tmp_path, jobs: dict[str, Path], *, settings: str = "paper
     return folder
 
 
+class Made(list):
+    """What `records_from` returns, of which only the band gap of each bulk is made here."""
+
+    missing = ("c: work_of_adhesion: c/interface-y1 is not finished",)
+
+
+@pytest.fixture
+def finished_jobs(monkeypatch):
+    """Stands for the part that turns jobs into records, and remembers which jobs it was given."""
+    seen = {}
+
+    def records_from(manifest, finished, records, settings):
+        seen.clear()
+        seen.update(finished)
+        gaps = {job["candidate"]: finished[job["name"]][0] for job in manifest.jobs if job["role"] == "bulk"}
+        return Made(
+            Record(
+                candidate=name, property="band_gap", value=bulk.band_gap, unit="eV", converged=True, potential="pbe+u",
+                fidelity=f"dft:vasp-pbe+u:{settings}", checkpoint_sha256="", recipe_hash="x",
+            )
+            for name, bulk in gaps.items()
+        )  # fmt: skip
+
+    module = types.ModuleType("screening.validation.dft_records")
+    module.records_from = records_from
+    monkeypatch.setitem(sys.modules, "screening.validation.dft_records", module)
+    return seen
+
+
 def with_eigenvalues(folder: Path, valence: float, conduction: float) -> Path:
     """One k-point with two bands, of which the lower is full, in the last ionic step."""
     path = folder / "vasprun.xml"
@@ -220,37 +240,49 @@ def with_eigenvalues(folder: Path, valence: float, conduction: float) -> Path:
     return folder
 
 
-def test_manifest_gives_settings_and_the_run_gets_its_band_gap_once(tmp_path, paper, nio_run, static_run):
+def test_manifest_gives_settings_and_the_run_gets_its_records_once(tmp_path, paper, nio_run, static_run, finished_jobs):
     folder = validation_folder(tmp_path, {"c/bulk": nio_run, "phases/NiO": static_run})
     with_eigenvalues(look_like_vasp(folder / "c" / "bulk"), 1.0, 4.25)
     look_like_vasp(folder / "phases" / "NiO")
     report = ingest([folder / "c"], tmp_path / "data", IngestOptions())
-    gaps = [record for record in RecordStore(tmp_path / "run" / "store.db").records() if record.property == "band_gap"]
-    (gap,) = gaps
-    assert (gap.candidate, gap.value, gap.unit) == ("c", pytest.approx(3.25), "eV")
-    assert gap.fidelity == "dft:vasp-pbe+u:paper"
-    assert gap.converged
-    assert report.n_records >= 1
+    (gap,) = RecordStore(tmp_path / "run" / "store.db").records()
+    assert (gap.candidate, gap.value) == ("c", pytest.approx(3.25))
+    assert report.n_records == 1
+    assert ("run", f"no DFT value: {Made.missing[0]}") in report.notes
     (entry,) = DataLibrary(tmp_path / "data").calculations()
     assert (entry["candidate"], entry["role"], entry["job"]) == ("c", "bulk", "c/bulk")
-    assert gap.structure == (entry["id"],)
+    assert entry["band_gap"] == pytest.approx(3.25)
     before = contents(tmp_path)
     assert ingest([folder / "c"], tmp_path / "data", IngestOptions()).n_records == 0
     assert contents(tmp_path) == before
 
 
-def test_all_finished_jobs_of_a_manifest_count_for_its_records(tmp_path, paper, nio_run, static_run, monkeypatch):
-    seen = {}
-    module = types.ModuleType("screening.validation.dft_records")
-    module.records_from = lambda manifest, finished, records, settings: seen.update(finished) or []
-    monkeypatch.setitem(sys.modules, "screening.validation.dft_records", module)
-    folder = validation_folder(tmp_path, {"c/bulk": nio_run, "phases/NiO": static_run, "phases/bad": nio_run})
+def test_all_finished_jobs_of_a_manifest_count_for_its_records(tmp_path, paper, nio_run, static_run, finished_jobs):
+    jobs = {"c/bulk": nio_run, "phases/NiO": static_run, "phases/bad": nio_run, "phases/twin": static_run}
+    folder = validation_folder(tmp_path, jobs)
     for name in ("c/bulk", "phases/NiO"):
         look_like_vasp(folder / name)
     look_like_vasp(folder / "phases" / "bad", u=1.0)
+    shutil.rmtree(folder / "phases" / "twin")
+    document = yaml.safe_load((folder / "validation.yaml").read_text())
+    document["jobs"][3]["same_as"] = "phases/NiO"
+    (folder / "validation.yaml").write_text(yaml.safe_dump(document))
     ingest([folder / "c"], tmp_path / "data", IngestOptions())
-    assert {name: len(items) for name, items in seen.items()} == {"c/bulk": 1, "phases/NiO": 1}
+    assert {name: len(items) for name, items in finished_jobs.items()} == {
+        "c/bulk": 1,
+        "phases/NiO": 1,
+        "phases/twin": 1,
+    }
     assert len(DataLibrary(tmp_path / "data").calculations()) == 1  # only what was named becomes data
+
+
+def test_disputed_job_makes_no_record(tmp_path, paper, nio_run, static_run, copy_of, finished_jobs):
+    folder = validation_folder(tmp_path, {"c/bulk": static_run, "phases/NiO": nio_run})
+    look_like_vasp(folder / "c" / "bulk")
+    look_like_vasp(folder / "phases" / "NiO")
+    other = look_like_vasp(copy_of(nio_run, "other"), energy_shift=0.1)
+    ingest([folder, other], tmp_path / "data", IngestOptions())
+    assert list(finished_jobs) == ["c/bulk"]
 
 
 def test_job_file_beside_the_inputs_stands_for_a_lost_manifest(tmp_path, paper, nio_run, copy_of):

@@ -45,6 +45,16 @@ def test_child_of_a_failed_job_does_not_start(tmp_path):
     assert not (folder / "second" / "custodian.json").exists()
 
 
+def test_job_that_is_the_same_as_another_is_left_to_it(tmp_path):
+    folder = manifest(tmp_path / "validation", {"one": [], "two": [], "three": ["two"]})
+    document = yaml.safe_load((folder / "validation.yaml").read_text())
+    document["jobs"][1]["same_as"] = "one"
+    (folder / "validation.yaml").write_text(yaml.safe_dump(document))
+    flow = manifest_flow(folder, "vasp_std")
+    assert [job.name for job in flow.jobs] == ["one", "three"]
+    assert list(flow.graph.edges) == [(flow.jobs[0].uuid, flow.jobs[1].uuid)]
+
+
 def test_circle_and_other_engine_are_sentences(tmp_path):
     with pytest.raises(UserError, match="wait for each other"):
         manifest_flow(manifest(tmp_path / "a", {"one": ["two"], "two": ["one"]}), "vasp_std")
