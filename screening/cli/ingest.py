@@ -84,9 +84,10 @@ def _print(console: Console, report: IngestReport, data: Path) -> None:
     known = f", {len(outcome.known)} known already" if outcome.known else ""
     duplicates = f", {len(outcome.duplicates)} duplicates" if outcome.duplicates else ""
     refused = len(report.refused) + len(outcome.disputes)
+    version = f"data version {report.version} in {data}" if report.version else f"{data} holds no data"
     console.print(
         f"{len(outcome.added)} calculations ingested with {outcome.n_frames} frames{known}{duplicates}, "
-        f"{refused} not ingested, {report.n_records} records written; data version {report.version} in {data}",
+        f"{refused} not ingested, {report.n_records} records written; {version}",
         highlight=False,
         soft_wrap=True,
     )

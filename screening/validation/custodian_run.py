@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,13 +63,30 @@ def run_custodian(folder: Path, command: Sequence[str]) -> None:
         directory=str(folder),
     )
     try:
-        custodian.run()
+        with _quiet():
+            custodian.run()
     except (ReturnCodeError, ValidationError) as error:
         raise Died(_last_words(folder, job)) from error
     except CustodianError as error:
         raise CalculationFailed(_reason(custodian, error)) from error
     if _uncorrected(custodian):
         raise CalculationFailed(_reason(custodian, None))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep custodian's tracebacks and pymatgen's warnings off the screen: the reason is raised in words."""
+    loggers = [logging.getLogger(name) for name in ("custodian", "VasprunXMLValidator")]
+    levels = [each.level for each in loggers]
+    try:
+        for each in loggers:
+            each.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for each, level in zip(loggers, levels, strict=True):
+            each.setLevel(level)
 
 
 def _handlers(*, band: bool) -> list[ErrorHandler]:

@@ -50,13 +50,19 @@ def find_calculations(path: Path, *, skip: Path | None = None) -> Iterator[Found
     if path.is_file():
         yield _file(path)
         return
-    yield from _walk(path, skip.resolve() if skip else None)
+    yield from _walk(path, {skip.resolve()} if skip else set())
 
 
-def _walk(folder: Path, skip: Path | None) -> Iterator[Found]:
-    if skip is not None and folder.resolve() == skip:
+def _walk(folder: Path, seen: set[Path]) -> Iterator[Found]:
+    """Folders in `seen` are left out; a link may lead back to where the walk came from."""
+    if folder.resolve() in seen:
         return
-    entries = sorted(folder.iterdir())
+    seen.add(folder.resolve())
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        yield _refused(folder, f"it cannot be opened ({error.strerror})")
+        return
     files = [entry for entry in entries if entry.is_file() and not entry.name.startswith(".")]
     folders = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
     images = image_folders(folder)
@@ -66,7 +72,7 @@ def _walk(folder: Path, skip: Path | None) -> Iterator[Found]:
     if not found and not below:
         yield _nothing(folder, files)
     for entry in below:
-        yield from _walk(entry, skip)
+        yield from _walk(entry, seen)
 
 
 def _band(folder: Path, images: list[Path], files: list[Path]) -> Iterator[Found]:

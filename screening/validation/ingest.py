@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,8 @@ from screening.validation.settings import ValidationSettings, load_validation_se
 from screening.validation.store_records import store_records
 
 logger = logging.getLogger(__name__)
+
+SHOWN = 5  # parts of a file or band that are named in one line
 
 # names that an extended XYZ file would give back as numbers or truth values
 LIKE_A_VALUE = re.compile(r"[TF]|true|false|[\d.eE+-]+", re.IGNORECASE)
@@ -103,7 +105,7 @@ def ingest(paths: Sequence[Path], data: Path, options: IngestOptions) -> IngestR
             session.take(found, path)
     library = DataLibrary(data)
     session.report.outcome = library.add(session.accepted)
-    session.report.version = library.version
+    session.report.version = library.version if library.calculations() else ""
     for seen in session.manifests.values():
         session.complete(seen)
         session.report.n_records += store_records(
@@ -154,18 +156,20 @@ class _Session:
         job = seen.job(job_name) if seen else _own_job(found.path)
         if seen is not None:
             seen.read.add(job_name)
-        calculations = found.read()
-        accepted, reasons = [], []
+        calculations = _read(found)
+        accepted: list[Accepted] = []
+        reasons: dict[str, list[str]] = {}
         for number, calculation in enumerate(calculations):
             part = f"{name}:{number:02d}" if len(calculations) > 1 else name
             try:
                 accepted.append(self._accept(calculation, part, seen, job))
             except CalculationUnreadable as error:
-                reasons.append(f"image {number:02d}: {error}" if len(calculations) > 1 and job else str(error))
-        if reasons and (job is not None or not accepted):
-            raise CalculationUnreadable(_summary(reasons))
+                reasons.setdefault(str(error), []).append(f"{number:02d}")
         if reasons:
-            self.report.refused.append((name, _summary(reasons)))
+            summary = _summary(reasons, len(calculations))
+            if job is not None or not accepted:  # a band is whole or nothing
+                raise CalculationUnreadable(summary)
+            self.report.refused.append((name, summary))
         if seen is not None and seen.job(job_name) is not None:
             seen.accepted[job_name] = accepted
         return accepted
@@ -180,7 +184,10 @@ class _Session:
             verdict = _merged(verdict, check_settings_name(calculation, settings_name))
         elif settings is not None:
             calculation = as_settings(calculation, settings)
-            verdict = _merged(verdict, check_method(calculation, settings, job))
+            try:
+                verdict = _merged(verdict, check_method(calculation, settings, job))
+            except UserError as error:  # the settings do not know one of its elements
+                raise CalculationUnreadable(str(error).rstrip(".")) from error
         if verdict.refusals:
             raise CalculationUnreadable("; ".join(verdict.refusals))
         notes = [*calculation.details.get("warnings", []), *(flag.replace("_", " ") for flag in verdict.flags)]
@@ -228,6 +235,17 @@ class _Session:
         return None
 
 
+def _read(found: Found) -> list[Calculation]:
+    """Calculations of what was found; whatever a strange file does to a parser, the rest of the batch goes on."""
+    try:
+        return found.read()
+    except (CalculationUnreadable, UserError):
+        raise
+    except Exception as error:
+        logger.debug("%s", found.path, exc_info=True)
+        raise CalculationUnreadable(f"it cannot be read ({type(error).__name__}: {error})") from error
+
+
 def _merged(one: Verdict, other: Verdict) -> Verdict:
     return Verdict(one.refusals + other.refusals, one.flags + other.flags)
 
@@ -257,12 +275,13 @@ def _simulated_reason(calculation: Calculation) -> str:
     )
 
 
-def _summary(reasons: Iterable[str]) -> str:
-    """Each reason once, with how often it came."""
-    counts: dict[str, int] = {}
-    for reason in reasons:
-        counts[reason] = counts.get(reason, 0) + 1
-    return "; ".join(reason if n == 1 else f"{reason} ({n} times)" for reason, n in counts.items())
+def _summary(reasons: dict[str, list[str]], total: int) -> str:
+    """Each reason once, with the parts it holds for unless these are all."""
+    lines = []
+    for reason, parts in reasons.items():
+        shown = ", ".join(parts[:SHOWN]) + (", ..." if len(parts) > SHOWN else "")
+        lines.append(reason if len(parts) == total else f"{shown}: {reason}")
+    return "; ".join(lines)
 
 
 def _relative(path: Path, root: Path) -> str:

@@ -122,6 +122,30 @@ def test_two_runs_that_disagree_are_named_and_neither_ingested(tmp_path, paper, 
     assert "50.0 meV/atom" in again.output
 
 
+def test_strange_files_do_not_stop_the_batch(tmp_path, paper, nio_run, copy_of):
+    look_like_vasp(copy_of(nio_run, "good"))
+    strange = copy_of(nio_run, "strange")
+    (strange / "INCAR").write_bytes(b"\xff\xfe LDAUU = what\n = 3\n")
+    (strange / "POSCAR").write_text("")
+    (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
+    (tmp_path / "runs" / "binary").mkdir()
+    (tmp_path / "runs" / "binary" / "OUTCAR").write_bytes(bytes(range(256)) * 20)
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    assert report.outcome.added == ["runs/good"]
+    assert set(dict(report.refused)) == {"runs/strange", "runs/binary"}
+
+
+def test_element_that_the_settings_do_not_know_refuses_that_run_alone(tmp_path, paper, nio_run, copy_of):
+    look_like_vasp(copy_of(nio_run, "one"))
+
+    def expected(atoms):
+        raise UserError("the settings paper name no POTCAR for Ni; add it.")
+
+    paper.expected = expected
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(settings="paper"))
+    assert report.refused == [("runs/one", "the settings paper name no POTCAR for Ni; add it")]
+
+
 def test_copy_in_another_place_is_a_duplicate_or_known(tmp_path, paper, nio_run, copy_of):
     look_like_vasp(copy_of(nio_run, "one"))
     look_like_vasp(copy_of(nio_run, "moved"))
@@ -144,6 +168,7 @@ def test_simulated_run_never_gets_a_dft_fidelity(tmp_path, paper, nio_run, band_
         assert {entry["fidelity"] for entry in DataLibrary(data).calculations()} == {"mlip:chgnet-via-vasp"}
         assert {atoms.info["fidelity"] for atoms in DataLibrary(data).frames()} == {"mlip:chgnet-via-vasp"}
         # the end points are mirror images of each other; the middle relaxed to the structure of the other run
+        assert len(refused.refused) == 2  # one line for the band, not one per image
         assert report.outcome.added == ["runs/band:00", "runs/band:01", "runs/one"]
         assert report.outcome.duplicates == [("runs/band:02", "runs/band:00")]
 
@@ -313,6 +338,7 @@ def test_command_fails_when_nothing_is_usable(tmp_path, paper, batch):
     result = screen("ingest", batch / "cut", batch / "no-calculation", "--data", tmp_path / "data")
     assert result.exit_code == 2
     assert "0 calculations ingested" in result.output
+    assert "holds no data" in result.output
     assert not (tmp_path / "data").exists()
     with pytest.raises(UserError, match="does not exist"):
         screen("ingest", tmp_path / "nowhere")
