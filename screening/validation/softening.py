@@ -1,0 +1,306 @@
+"""A linear correction of a potential's values from a few DFT values of the same quantities.
+
+Universal potentials are systematically too soft: energies of strained, defective and transition states come out too
+low by a factor that is much the same for all structures of a kind, so that a slope from a handful of DFT points removes
+most of the error (Deng et al., npj Comput. Mater. 2025, doi:10.1038/s41524-024-01500-6). Barriers and adhesion vanish
+where the potential surface is flat, so their line goes through the origin; an offset is tried from four pairs on and
+kept where it predicts left-out pairs better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from screening.engine.records import Record
+from screening.errors import UserError
+from screening.validation.scales import is_potential, same_scale, scales_of
+
+CITATION = "Deng et al., npj Comput. Mater. 2025, doi:10.1038/s41524-024-01500-6"
+CARD = "card.yaml"
+KIND = "softening"
+
+CORRECTED = ("migration_barrier", "lowest_hop_barrier", "work_of_adhesion")
+"""Properties that are corrected: differences along the potential surface, zero where it is flat."""
+
+MIN_PAIRS = 2
+MIN_PAIRS_WITH_OFFSET = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """The potential's and DFT's value of one quantity; `source` names the settings or files of the DFT value."""
+
+    candidate: str
+    mlip: float
+    dft: float
+    y: float | None = None
+    source: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """``dft = slope * mlip + offset`` of one property.
+
+    Attributes
+    ----------
+    raw_error, fit_error, left_out_error
+        Mean absolute differences (in `unit`) from DFT: of the potential's own values, of the fitted line, and of each
+        pair from the line through all others. The last one is what to expect of a new candidate.
+    """
+
+    quantity: str
+    unit: str
+    slope: float
+    offset: float
+    pairs: tuple[Pair, ...]
+    raw_error: float
+    fit_error: float
+    left_out_error: float
+
+    @property
+    def helps(self) -> bool:
+        """Whether pairs that the line does not know come out better than uncorrected ones."""
+        return self.left_out_error < self.raw_error
+
+    def apply(self, value: float) -> float:
+        return self.slope * value + self.offset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Softening:
+    """Corrections by property.
+
+    Attributes
+    ----------
+    base
+        Fidelity of the values it corrects, for example ``"mlip:chgnet"``.
+    fidelity
+        Fidelity of the values it was fitted to.
+    name
+        Where it came from, for messages.
+    """
+
+    base: str
+    fidelity: str
+    lines: Mapping[str, Line]
+    name: str = "softening correction"
+
+    def apply(self, prop: str, value: float) -> float:
+        """Value on the DFT scale; that of a property without a line is returned as it is."""
+        line = self.lines.get(prop)
+        return value if line is None else line.apply(value)
+
+    def to_card(self) -> dict[str, Any]:
+        """Plain mapping for card.yaml with every calibration pair; `base` there is a potential's name."""
+        lines = {prop: {**asdict(line), "pairs": [asdict(p) for p in line.pairs]} for prop, line in self.lines.items()}
+        for line in lines.values():
+            line["n_pairs"] = len(line["pairs"])
+        return {
+            "kind": KIND,
+            "base": self.base.removeprefix("mlip:"),
+            "fidelity": self.fidelity,
+            "citation": CITATION,
+            "lines": lines,
+        }
+
+
+def fit_softening(records: Sequence[Record], *, base: str | None = None, fidelity: str | None = None) -> Softening:
+    """Fit a correction of every property of `CORRECTED` that has pairs enough.
+
+    Parameters
+    ----------
+    records
+        Records of the potential and of DFT. Where a DFT record states the potential's value of exactly its structures,
+        that one is its partner, otherwise the potential's record of the same candidate and y.
+    base, fidelity
+        Which potential and which DFT; needed only when the records hold several of either.
+
+    Raises
+    ------
+    UserError
+        When no property has two pairs, or the fidelities are ambiguous.
+    """
+    base = _only("potential", [f for f in _fidelities(records) if is_potential(f)], base)
+    fidelity = _only("DFT", [f for f in _fidelities(records) if not is_potential(f)], fidelity)
+    lines: dict[str, Line] = {}
+    most = 0
+    for prop in CORRECTED:
+        pairs, unit = _pairs(records, prop, base, fidelity)
+        most = max(most, len(pairs))
+        if len(pairs) >= MIN_PAIRS:
+            lines[prop] = fit_line(prop, unit, pairs)
+    if not lines:
+        raise UserError(
+            f"a softening correction needs at least {MIN_PAIRS} DFT values of one property; there is "
+            f"{'none' if most == 0 else most}: compute more with `screen validate`."
+        )
+    return Softening(base=base, fidelity=fidelity, lines=lines)
+
+
+def fit_line(prop: str, unit: str, pairs: Sequence[Pair]) -> Line:
+    """Least squares through the origin, or with an offset where that predicts left-out pairs better.
+
+    Raises
+    ------
+    UserError
+        For fewer than two pairs, or when the values do not rise together.
+    """
+    if len(pairs) < MIN_PAIRS:
+        raise UserError(f"a correction of {prop} needs at least {MIN_PAIRS} pairs, not {len(pairs)}.")
+    # one order for one sum: the same pairs give the same digits whoever lists them
+    ordered = sorted(pairs, key=lambda p: (p.candidate, -1.0 if p.y is None else p.y, p.mlip, p.dft))
+    x, y = np.array([p.mlip for p in ordered]), np.array([p.dft for p in ordered])
+    forms = [False, *([True] if len(pairs) >= MIN_PAIRS_WITH_OFFSET and np.ptp(x) > 1e-6 else [])]
+    left_out = {form: _left_out(x, y, with_offset=form) for form in forms}
+    best = min(forms, key=lambda form: left_out[form])
+    slope, offset = _least_squares(x, y, with_offset=best)
+    if not math.isfinite(slope) or slope <= 0:
+        raise UserError(
+            f"the potential's {prop} does not rise with DFT's (slope {slope:.2f}); a line cannot correct it."
+        )
+    return Line(
+        quantity=prop,
+        unit=unit,
+        slope=slope,
+        offset=offset,
+        pairs=tuple(ordered),
+        raw_error=float(np.abs(x - y).mean()),
+        fit_error=float(np.abs(slope * x + offset - y).mean()),
+        left_out_error=left_out[best],
+    )
+
+
+def load_softening(folder: Path) -> Softening:
+    """Read the correction of a model folder.
+
+    Raises
+    ------
+    UserError
+        When there is no card, or it is not that of a softening correction.
+    """
+    card = read_card(folder)
+    if card is None:
+        raise UserError(f"{folder} holds no {CARD}; give the folder of a model, such as models/NAME.")
+    if card.get("kind") != KIND:
+        raise UserError(f"{folder} is no softening correction (its kind is {card.get('kind')!r}).")
+    return softening_from_card(card, name=str(folder))
+
+
+def softening_from_card(card: Mapping[str, Any], *, name: str) -> Softening:
+    """Inverse of `Softening.to_card`.
+
+    Raises
+    ------
+    UserError
+        When the card does not hold a correction.
+    """
+    try:
+        lines = {}
+        for prop, row in card["lines"].items():
+            fields = {key: value for key, value in row.items() if key not in ("n_pairs", "pairs")}
+            lines[prop] = Line(**fields, pairs=tuple(Pair(**pair) for pair in row["pairs"]))
+        base = str(card["base"])
+        return Softening(
+            base=f"mlip:{base}",
+            fidelity=str(card["fidelity"]),
+            lines=lines,
+            name=name,
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"the card of {name} does not hold a softening correction; make it with `screen retrain`."
+        ) from error
+
+
+def softening_of(potential_name: str) -> Softening | None:
+    """Correction that belongs to a potential's name: that of a model folder of kind softening, None for all others.
+
+    Raises
+    ------
+    UserError
+        When the folder's card is damaged.
+    """
+    card = read_card(Path(potential_name).expanduser())
+    if card is None or card.get("kind") != KIND:
+        return None
+    return softening_from_card(card, name=potential_name)
+
+
+def read_card(folder: Path) -> dict[str, Any] | None:
+    """Content of a model folder's card, None where there is no such folder.
+
+    Raises
+    ------
+    UserError
+        When the card is not YAML.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        return None
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
+    return data if isinstance(data, dict) else {}
+
+
+def _least_squares(x: np.ndarray, y: np.ndarray, *, with_offset: bool) -> tuple[float, float]:
+    if with_offset:
+        spread = x - x.mean()
+        slope = float(spread @ (y - y.mean()) / (spread @ spread)) if spread @ spread > 0 else math.nan
+        return slope, float(y.mean() - slope * x.mean())
+    return (float(x @ y / (x @ x)) if x @ x > 0 else math.nan), 0.0
+
+
+def _left_out(x: np.ndarray, y: np.ndarray, *, with_offset: bool) -> float:
+    """Mean absolute error of each pair from the line through all others."""
+    errors = []
+    for k in range(len(x)):
+        slope, offset = _least_squares(np.delete(x, k), np.delete(y, k), with_offset=with_offset)
+        errors.append(abs(slope * x[k] + offset - y[k]))
+    mean = float(np.mean(errors))
+    return mean if math.isfinite(mean) else math.inf
+
+
+def _fidelities(records: Sequence[Record]) -> list[str]:
+    return sorted({r.fidelity for r in records})
+
+
+def _only(what: str, found: Sequence[str], chosen: str | None) -> str:
+    if chosen is not None:
+        return chosen
+    scales = list(scales_of(list(found)).values())
+    if len(scales) != 1:
+        there = f"several ({', '.join(scales)}): choose one" if scales else "none"
+        raise UserError(f"a softening correction compares one potential with one DFT; of the {what} there is {there}.")
+    return scales[0]
+
+
+def _pairs(records: Sequence[Record], prop: str, base: str, fidelity: str) -> tuple[list[Pair], str]:
+    def usable(record: Record) -> bool:
+        value = record.value
+        return record.property == prop and record.converged and value is not None and math.isfinite(value)
+
+    def place(record: Record) -> tuple[str, float | None]:
+        y = record.details.get("y")
+        return record.candidate, None if y is None else round(float(y), 3)
+
+    newest = sorted(filter(usable, records), key=lambda r: r.created)
+    mlip = {place(r): r for r in newest if r.fidelity == base}
+    dft = {place(r): r for r in newest if same_scale(r.fidelity, fidelity)}
+    pairs = []
+    for at, record in sorted(dft.items(), key=lambda item: (item[0][0], item[0][1] or 0.0)):
+        stated = record.details.get("mlip") or {}
+        own = stated.get("value") if stated.get("fidelity") == base else None
+        if own is None and at in mlip:
+            own = mlip[at].value
+        if own is not None and record.value is not None:
+            pairs.append(Pair(candidate=at[0], y=at[1], mlip=float(own), dft=record.value, source=record.fidelity))
+    return pairs, next(iter(dft.values())).unit if dft else ""
