@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from screening.campaign.labels import UNITS, column, y_label
 from screening.campaign.score import OBJECTIVES
+from screening.campaign.sources import CORRECTED, MLIP, RecordKey, Sources
 from screening.chemistry.candidate import Candidate
 from screening.engine.records import Record
-from screening.errors import UserError
 
 PER_Y = ("work_of_adhesion", "work_of_adhesion_eq")
 CONTENT_KEYS = ("x_bulk", "x_interface", "x_barrier")
 MAX_X_DIFFERENCE = 0.02
 """Difference between requested and realised content above which a row is flagged (design section 1)."""
-
-RecordKey = tuple[str, str, str]
-"""Candidate, property, y label (empty for a property without y)."""
 
 
 @dataclass(kw_only=True)
@@ -41,6 +38,10 @@ class Collected:
         Everything a reader must know, in a fixed order.
     contents
         x_bulk, x_interface, x_barrier where a record states them, M per formula unit.
+    beside
+        Column to the columns that stand beside it and their values: the potential's own and DFT's.
+    origins
+        Objective to where its value is from: ``mlip``, ``dft`` (``simulated``) or ``corrected``.
     """
 
     values: dict[str, float | None] = field(default_factory=dict)
@@ -50,37 +51,12 @@ class Collected:
     converged: bool = True
     flags: list[str] = field(default_factory=list)
     contents: dict[str, float] = field(default_factory=dict)
+    beside: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    origins: dict[str, str] = field(default_factory=dict)
 
     def flag(self, text: str) -> None:
         if text not in self.flags:
             self.flags.append(text)
-
-
-def pick_fidelity(records: Sequence[Record], fidelity: str | None) -> str:
-    """The one fidelity that is ranked; energies of different fidelities never mix.
-
-    Raises
-    ------
-    UserError
-        When several fidelities are there and none is chosen, or the chosen one is absent.
-    """
-    found = sorted({r.fidelity for r in records})
-    if fidelity is None and len(found) > 1:
-        raise UserError(f"the records come from several fidelities ({', '.join(found)}); choose the one to rank")
-    if fidelity is not None and found and fidelity not in found:
-        raise UserError(f"no record has fidelity {fidelity}; the store holds {', '.join(found)}")
-    return fidelity or (found[0] if found else "")
-
-
-def latest(records: Iterable[Record]) -> dict[RecordKey, Record]:
-    """The newest record of each (candidate, property, y); among equally old ones the last in the store."""
-    chosen: dict[RecordKey, Record] = {}
-    for record in records:
-        y = record.details.get("y")
-        key = (record.candidate, record.property, "" if y is None else y_label(float(y)))
-        if key not in chosen or record.created >= chosen[key].created:
-            chosen[key] = record
-    return chosen
 
 
 def extra_properties(chosen: Mapping[RecordKey, Record]) -> dict[str, str]:
@@ -95,7 +71,7 @@ def extra_properties(chosen: Mapping[RecordKey, Record]) -> dict[str, str]:
 
 def collect(
     candidate: Candidate,
-    chosen: Mapping[RecordKey, Record],
+    sources: Sources,
     soc: Sequence[float],
     extra: Mapping[str, str],
     required: Collection[str],
@@ -104,8 +80,8 @@ def collect(
 
     Parameters
     ----------
-    chosen
-        Output of `latest`.
+    sources
+        The records of all candidates.
     soc
         States of charge whose worst decides the adhesion, Li per cathode formula unit.
     extra
@@ -115,12 +91,19 @@ def collect(
     """
     out = Collected()
     for prop in PER_Y:
-        _collect_adhesion(out, candidate.name, prop, chosen, soc, required=prop in required)
+        _collect_adhesion(out, candidate.name, prop, sources, soc, required=prop in required)
     objectives = {o.name for o in OBJECTIVES}
     for prop, unit in ({p: u for p, u in UNITS.items() if p not in PER_Y} | dict(extra)).items():
-        record = chosen.get((candidate.name, prop, ""))
+        key = (candidate.name, prop, "")
+        record = sources.ranked.get(key)
         name = column(prop, unit)
         usable = _check(out, record, prop, "", required=prop in required)
+        _say_origin(out, sources, key)
+        if (prop, "") in sources.compared:
+            out.beside[name] = {
+                column(prop, unit, MLIP): _finite(sources.potential.get(key)),
+                column(prop, unit, sources.word): _finite(sources.dft.get(key)),
+            }
         out.values[name] = _finite(record)
         interval = _interval(record)
         if interval is not None:
@@ -129,32 +112,31 @@ def collect(
         if prop in objectives and usable and value is not None:
             out.objectives[prop] = value
             out.spread[prop] = [(value, *(interval or (value, value)))]
-    _collect_contents(out, candidate, chosen)
+            out.origins[prop] = sources.origin(key) or MLIP
+    _collect_contents(out, candidate, sources)
     return out
 
 
 def _collect_adhesion(
-    out: Collected,
-    name: str,
-    prop: str,
-    chosen: Mapping[RecordKey, Record],
-    soc: Sequence[float],
-    *,
-    required: bool,
+    out: Collected, name: str, prop: str, sources: Sources, soc: Sequence[float], *, required: bool
 ) -> None:
-    labels = [y_label(y) for y in soc]
-    records = [chosen.get((name, prop, label)) for label in labels]
+    keys = [(name, prop, y_label(y)) for y in soc]
+    shown = [sources.ranked.get(key) for key in keys]
+    records = sources.of_one_scale(keys)
     if required and not any(records):
         out.flag(f"missing:{prop}")
         out.converged = False
     usable = bool(records)
     spread = []
-    for label, record in zip(labels, records, strict=True):
+    for (_, _, label), record, other in zip(keys, records, shown, strict=True):
         usable = _check(out, record, prop, label, required=required and any(records)) and usable
-        value, interval = _finite(record), _interval(record)
+        if other is not record:
+            _check(out, other, prop, label, required=False)
+        value, interval = _finite(other), _interval(other)
         out.values[column(prop, suffix=label)] = value
         if interval is not None:
             out.intervals[column(prop, suffix=label)] = interval
+        value, interval = _finite(record), _interval(record)
         if value is not None:
             spread.append((value, *(interval or (value, value))))
     minimum = column(prop, suffix="min")
@@ -163,9 +145,48 @@ def _collect_adhesion(
     out.values[minimum] = min(v for v, _, _ in spread) if complete else None
     if complete and any(r is not None and r.interval for r in records):
         out.intervals[minimum] = (min(low for _, low, _ in spread), min(high for _, _, high in spread))
+    _adhesion_origin(out, prop, sources, keys)
     if prop == "work_of_adhesion" and usable and complete:
         out.objectives[prop] = min(v for v, _, _ in spread)
         out.spread[prop] = spread
+
+
+def _adhesion_origin(out: Collected, prop: str, sources: Sources, keys: Sequence[RecordKey]) -> None:
+    """Say per y, and for the minimum, whose value it is, and keep the other one beside it."""
+    origins = [sources.origin(key) for key in keys]
+    whole = set(origins) == {sources.word}
+    for key in keys:
+        _say_origin(out, sources, key, quiet=whole)
+    if whole and sources.reference:
+        out.flag(f"{sources.word}:{prop}")
+    elif sources.word in origins and MLIP in origins:
+        out.flag(f"min_from_mlip:{prop}")
+    out.origins[prop] = sources.word if whole else CORRECTED if CORRECTED in origins else MLIP
+    if not any((prop, label) in sources.compared for _, _, label in keys):
+        return
+    sides = {MLIP: [sources.potential.get(k) for k in keys], sources.word: [sources.dft.get(k) for k in keys]}
+    for side, records in sides.items():
+        values = [_finite(r) for r in records]
+        for (_, _, label), value in zip(keys, values, strict=True):
+            beside = out.beside.setdefault(column(prop, suffix=label), {})
+            beside[column(prop, suffix=f"{label}_{side}")] = value
+        known = [v for v in values if v is not None]
+        lowest = min(known) if known and len(known) == len(keys) else None
+        out.beside.setdefault(column(prop, suffix="min"), {})[column(prop, suffix=f"min_{side}")] = lowest
+
+
+def _say_origin(out: Collected, sources: Sources, key: RecordKey, *, quiet: bool = False) -> None:
+    """Flag a value that is not the potential's own, and a DFT one that could not take its place."""
+    _, prop, label = key
+    what = f"{prop}_{label}" if label else prop
+    origin = sources.origin(key)
+    if origin == CORRECTED:
+        out.flag(f"{CORRECTED}:{prop}")
+    elif origin == sources.word and not quiet and (prop in UNITS or key in sources.potential):
+        out.flag(f"{origin}:{what}")
+    elif key in sources.dft and origin != sources.word:
+        why = "failed" if sources.dft[key].failure is not None else "unconverged"
+        out.flag(f"{why}:{sources.word}:{what}")
 
 
 def _check(out: Collected, record: Record | None, prop: str, label: str, *, required: bool) -> bool:
@@ -197,9 +218,9 @@ def _check(out: Collected, record: Record | None, prop: str, label: str, *, requ
     return usable
 
 
-def _collect_contents(out: Collected, candidate: Candidate, chosen: Mapping[RecordKey, Record]) -> None:
+def _collect_contents(out: Collected, candidate: Candidate, sources: Sources) -> None:
     out.contents["x_bulk"] = candidate.x
-    for (name, _, _), record in chosen.items():
+    for (name, _, _), record in (*sources.dft.items(), *sources.potential.items()):
         if name != candidate.name:
             continue
         for key in CONTENT_KEYS:

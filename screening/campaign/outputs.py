@@ -29,7 +29,7 @@ UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_
 def write_ranking(
     folder: Path, ranking: Ranking, *, settings: Settings | None = None, skipped: Iterable[Any] = ()
 ) -> tuple[Path, Path]:
-    """Write ranking.csv and ranking.json into `folder` and return their paths.
+    """Write ranking.csv and ranking.json into `folder` and return their paths; agreement.csv beside them with DFT.
 
     In the CSV an absent value is empty, flags are joined by ``;`` and numbers have at most 6 significant digits; the
     JSON keeps types, full precision, units, settings, versions and the skipped candidates.
@@ -44,7 +44,21 @@ def write_ranking(
     write_text(csv_path, text.getvalue())
     document = ranking_document(ranking, settings=settings, skipped=skipped)
     write_text(json_path, json.dumps(document, indent=2, allow_nan=False) + "\n")
+    _write_agreement(folder / "agreement.csv", ranking)
     return csv_path, json_path
+
+
+def _write_agreement(path: Path, ranking: Ranking) -> None:
+    """How well the potential agrees with DFT, a row per column; of a ranking without DFT no such file is left."""
+    if not ranking.agreement:
+        path.unlink(missing_ok=True)
+        return
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    rows = [asdict(a) for a in ranking.agreement]
+    writer.writerow(rows[0])
+    writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    write_text(path, text.getvalue())
 
 
 def ranking_document(
@@ -64,6 +78,10 @@ def ranking_document(
         "versions": ranking.versions,
         "skipped": list(skipped),
     }
+    if ranking.reference:
+        document |= {"reference": ranking.reference, "agreement": ranking.agreement}
+    if ranking.correction:
+        document["correction"] = ranking.correction
     plain_document: dict[str, Any] = plain(document)
     return plain_document
 

@@ -12,13 +12,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from screening.campaign.collect import Collected, collect, extra_properties, latest, pick_fidelity
+from screening.campaign.against_dft import agreements, mixed_notes
+from screening.campaign.collect import Collected, collect, extra_properties
 from screening.campaign.labels import column, dopant_label, formula, site_label
 from screening.campaign.rows import Ranking, Row
 from screening.campaign.score import active_objectives, active_weights, order, utility
+from screening.campaign.sources import sources_of
 from screening.chemistry.candidate import Candidate
 from screening.config import RankingSettings
 from screening.engine.records import Record
+from screening.validation.softening import Softening
 
 
 def rank(
@@ -28,6 +31,7 @@ def rank(
     settings: RankingSettings,
     *,
     fidelity: str | None = None,
+    correction: Softening | None = None,
     seed: int = 0,
     n_resamples: int = 500,
 ) -> Ranking:
@@ -44,23 +48,25 @@ def rank(
     settings
         Weights and thresholds. An objective of weight 0 takes no part in the sorting and need not be there.
     fidelity
-        For example ``"mlip:chgnet"``; needed only when the records hold several.
+        ``"mlip:chgnet"`` ranks the potential's values alone, ``"dft:vasp-pbe+u:kim2026"`` lets these replace the
+        potential's where they exist. Needed only when the records hold several potentials or several kinds of DFT.
+    correction
+        Puts the potential's values on the DFT scale where there is no DFT value.
     n_resamples
         Draws for `rank_interval` and `score_interval`.
 
     Raises
     ------
     UserError
-        For weights that cannot be used, or records of several fidelities with none chosen.
+        For weights that cannot be used, records of several fidelities with none chosen, or a correction of another
+        potential.
     """
     share = active_weights({str(name): weight for name, weight in settings.weights.items()})
     names = {c.name for c in candidates}
     records = [r for r in records if r.candidate in names]
-    fidelity = pick_fidelity(records, fidelity)
-    records = [r for r in records if r.fidelity == fidelity]
-    chosen = latest(records)
-    extra = extra_properties(chosen)
-    collected = {c.name: collect(c, chosen, soc, extra, share) for c in candidates}
+    sources = sources_of(records, fidelity, correction)
+    extra = extra_properties(sources.ranked)
+    collected = {c.name: collect(c, sources, soc, extra, share) for c in candidates}
     trusted = {n: c for n, c in collected.items() if set(share) <= set(c.objectives)}
     pristine = next((c.name for c in candidates if c.is_pristine), None)
     reference = pristine if pristine in trusted else None
@@ -71,15 +77,19 @@ def rank(
     rows = _with_scores(rows, trusted, reference, share, draws)
     rows = _with_ranks(rows, [c.name for c in pool], collected, share, draws)
     ordered = sorted(rows.values(), key=lambda r: (r.rank is None, r.rank or 0, r.score is None, -(r.score or 0.0)))
-    notes = () if reference else ("no score: the pristine host has no complete, converged set of objectives",)
+    notes = [] if reference else ["no score: the pristine host has no complete, converged set of objectives"]
+    notes += mixed_notes(sources, share, [collected[n] for n in trusted])
     return Ranking(
         rows=tuple(ordered),
         soc=tuple(soc),
         settings=settings,
-        fidelity=fidelity,
+        fidelity=sources.base,
+        reference=sources.reference,
+        correction=correction.to_card() | {"name": correction.name} if correction else None,
         extra=extra,
-        versions=_versions(records),
-        notes=notes,
+        versions=_versions([r for r in records if sources.uses(r)]),
+        notes=tuple(notes),
+        agreement=agreements(sources, sorted(names), soc),
     )
 
 
@@ -95,6 +105,7 @@ def _row(candidate: Candidate, collected: Collected) -> Row:
         flags=tuple(collected.flags),
         values=collected.values,
         intervals=collected.intervals,
+        beside=collected.beside,
         contents={"x_requested": candidate.x_requested, **collected.contents},
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from screening.campaign.collect import CONTENT_KEYS
 from screening.campaign.labels import column, y_label
 from screening.config import RankingSettings
+from screening.validation.agreement import Agreement
 
 LEADING = ("rank", "candidate", "formula", "dopants", "site", "x")
 TRAILING = ("score", "pareto", "converged", "flags")
@@ -31,6 +32,8 @@ class Row:
         Central 95 % of rank and score when the objectives are redrawn within their intervals.
     contents
         x_requested, x_bulk, x_interface, x_barrier, M per formula unit.
+    beside
+        Column to those beside it: the potential's and DFT's value where the ranked one may be either.
     """
 
     candidate: str
@@ -48,6 +51,7 @@ class Row:
     values: dict[str, float | None]
     intervals: dict[str, tuple[float, float]]
     contents: dict[str, float]
+    beside: dict[str, dict[str, float | None]] = field(default_factory=dict)
     rank_interval: tuple[int, int] | None = None
     score_interval: tuple[float, float] | None = None
 
@@ -58,6 +62,12 @@ class Ranking:
 
     Attributes
     ----------
+    fidelity, reference
+        The potential's, and that of the DFT values that replace the potential's (empty when none do).
+    correction
+        What was applied to the potential's values, as in its card.
+    agreement
+        The potential against DFT, by column.
     notes
         Sentences about the ranking as a whole, for example that there is no pristine reference.
     """
@@ -69,6 +79,9 @@ class Ranking:
     extra: dict[str, str] = field(default_factory=dict)
     versions: dict[str, list[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reference: str = ""
+    correction: dict[str, Any] | None = None
+    agreement: tuple[Agreement, ...] = ()
 
     @property
     def ranked(self) -> tuple[Row, ...]:
@@ -90,7 +103,17 @@ class Ranking:
         bounds = [f"{name}_{end}" for name in (*main, "score") if name in with_interval for end in ("low", "high")]
         other_bounds = [f"{name}_{end}" for name in other if name in with_interval for end in ("low", "high")]
         extras = ["x_requested", *CONTENT_KEYS, "compensation", "rank_low", "rank_high", "front"]
+        main, other = self._with_beside(main), self._with_beside(other)
         return [*LEADING, *main, *TRAILING, *bounds, *extras, *other, *other_bounds]
+
+    def _with_beside(self, names: list[str]) -> list[str]:
+        """Every column followed by those beside it that hold a value in some row."""
+        held: dict[str, list[str]] = {}
+        for row in self.rows:
+            for name, others in row.beside.items():
+                known = held.setdefault(name, [])
+                known += [other for other, value in others.items() if value is not None and other not in known]
+        return [entry for name in names for entry in (name, *sorted(held.get(name, ()), key=_mlip_first))]
 
     def flat(self) -> list[dict[str, Any]]:
         """One flat mapping per row with every column of `columns`; absent values are None, flags a list."""
@@ -98,11 +121,17 @@ class Ranking:
         return [{name: flat.get(name) for name in names} for flat in map(_flatten, self.rows)]
 
 
+def _mlip_first(name: str) -> tuple[bool, str]:
+    return "_mlip_" not in name, name
+
+
 def _flatten(row: Row) -> dict[str, Any]:
     flat: dict[str, Any] = {
         name: getattr(row, name) for name in (*LEADING, "score", "pareto", "converged", "compensation", "front")
     }
     flat |= row.values | row.contents | {"flags": list(row.flags)}
+    for others in row.beside.values():
+        flat |= others
     intervals = {**row.intervals, "score": row.score_interval, "rank": row.rank_interval}
     for name, interval in intervals.items():
         if interval is not None:

@@ -222,13 +222,23 @@ def test_the_newest_record_counts(cases, soc, make_record):
     assert row.values["migration_barrier_eV"] == 0.65
 
 
-def test_fidelities_never_mix(cases, soc, make_record):
+def test_potentials_and_kinds_of_dft_are_never_chosen_silently(cases, soc, make_record):
     candidates, records = cases
-    other = make_record("Mg_Li-vLi-1of12", "migration_barrier", 9.0, fidelity="dft:vasp-pbe")
-    with pytest.raises(UserError, match="several fidelities"):
-        rank([*records, other], candidates, soc, PLAIN)
-    row = by_name(rank([*records, other], candidates, soc, PLAIN, fidelity="mlip:chgnet"))["Mg_Li-vLi-1of12"]
-    assert row.values["migration_barrier_eV"] == 0.7
+    name = "Mg_Li-vLi-1of12"
+
+    def with_others(*fidelities):
+        return [*records, *(make_record(name, "migration_barrier", 9.0, fidelity=f) for f in fidelities)]
+
+    for others in (["mlip:sevennet-0"], ["dft:vasp-pbe:kim2026", "dft:vasp-pbe:mp"]):
+        with pytest.raises(UserError, match="several fidelities") as error:
+            rank(with_others(*others), candidates, soc, PLAIN)
+        assert all(fidelity in str(error.value) for fidelity in others)
+        # the potential alone, as before
+        row = by_name(rank(with_others(*others), candidates, soc, PLAIN, fidelity="mlip:chgnet"))[name]
+        assert row.values["migration_barrier_eV"] == 0.7
+        assert row.beside == {}
+    with pytest.raises(UserError, match="no record has fidelity dft:vasp-pbe:mp"):
+        rank(records, candidates, soc, PLAIN, fidelity="dft:vasp-pbe:mp")
 
 
 def test_realised_contents_are_reported_and_flagged(cases, soc, make_record):
