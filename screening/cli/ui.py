@@ -23,7 +23,7 @@ def ui_command(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Port to listen on.")] = 5000,
 ) -> None:
     """Open the MLflow user interface on mlflow.db of this folder, or on MLFLOW_TRACKING_URI. Stop it with Ctrl-C."""
-    from screening.tracking.mlflow_tracking import tracking_uri
+    from screening.tracking.session import tracking_uri
 
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
@@ -43,7 +43,7 @@ def server_command(uri: str, host: str, port: int) -> list[str]:
     UserError
         When the SQLite store does not exist yet.
     """
-    from screening.tracking.mlflow_tracking import ARTIFACTS, sqlite_path
+    from screening.tracking.session import ARTIFACTS, sqlite_path
 
     database = sqlite_path(uri)
     if database is not None and not database.is_file():
@@ -69,7 +69,7 @@ def _check_port(host: str, port: int) -> None:
 
 def _serve(command: list[str]) -> int:
     """Run the server until it ends or we are stopped; its worker processes end with it."""
-    from screening.tracking.mlflow_tracking import QUIET
+    from screening.tracking.session import QUIET
 
     environment = {**QUIET, **_SERVER_ENV, **os.environ}
     # a session of its own, because MLflow's worker is a grandchild that a signal to MLflow alone would leave behind

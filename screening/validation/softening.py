@@ -194,7 +194,7 @@ def load_softening(folder: Path) -> Softening:
 
 
 def softening_from_card(card: Mapping[str, Any], *, name: str) -> Softening:
-    """Inverse of `Softening.to_card`.
+    """Inverse of `Softening.to_card`, which may stand in a model's card under ``softening``.
 
     Raises
     ------
@@ -202,6 +202,7 @@ def softening_from_card(card: Mapping[str, Any], *, name: str) -> Softening:
         When the card does not hold a correction.
     """
     try:
+        card = card.get("softening", card)
         lines = {}
         for prop, row in card["lines"].items():
             fields = {key: value for key, value in row.items() if key not in ("n_pairs", "pairs")}

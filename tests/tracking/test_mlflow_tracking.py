@@ -6,7 +6,7 @@ import socket
 import pytest
 from mlflow.tracking import MlflowClient
 
-from screening.tracking import mlflow_tracking as tracking
+from screening.tracking import session as tracking
 from screening.tracking.mlflow_tracking import track, track_status
 
 IDENTITY = {"dopants": "Mg,Zr", "settings": {"seed": 0, "bulk": {"n_fu": 12}}}

@@ -116,10 +116,13 @@ def test_a_card_keeps_everything_and_makes_a_potentials_name(tmp_path):
     softening = fit_softening(both("migration_barrier", [(0.6, 0.9), (0.8, 1.3)]))
     folder = tmp_path / "models" / "soft"
     folder.mkdir(parents=True)
-    text = yaml.safe_dump({**softening.to_card(), "data_version": "abc"}, sort_keys=False)
-    (folder / "card.yaml").write_text(text)
-    for again in (load_softening(folder), softening_of(str(folder))):
-        assert again == replace(softening, name=str(folder))
+    own = softening.to_card()
+    text = yaml.safe_dump(own, sort_keys=False)
+    # as it is, or as a section of a model's card
+    for card in (own, {"kind": "softening", "base": "chgnet", "data": {"version": "abc"}, "softening": own}):
+        (folder / "card.yaml").write_text(yaml.safe_dump(card))
+        for again in (load_softening(folder), softening_of(str(folder))):
+            assert again == replace(softening, name=str(folder))
     assert yaml.safe_load(text)["base"] == "chgnet"
     assert "s41524-024-01500-6" in text
     assert softening_of("chgnet") is None
