@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from screening.campaign.load import SUMMARY, read_summary
+from screening.campaign.load import SUMMARY, campaign_identity, read_summary
 from screening.campaign.rows import Ranking
 from screening.chemistry.grid import CandidateGrid, enumerate_candidates
 from screening.config import Settings, load_settings
@@ -45,12 +45,8 @@ class Campaign:
 
     @property
     def identity(self) -> dict[str, Any]:
-        """What makes two runs the same campaign: everything that decides a number, but not how it is ranked."""
-        return {
-            "dopants": self.dopants,
-            "x": self.x,
-            "settings": self.settings.model_dump(mode="json", exclude={"ranking"}),
-        }
+        """See `campaign_identity`."""
+        return campaign_identity(self.dopants, self.x, self.settings)
 
     @property
     def fingerprint(self) -> str:

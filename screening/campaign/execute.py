@@ -12,7 +12,7 @@ from ase import Atoms
 
 from screening.campaign.load import STORE, SUMMARY
 from screening.campaign.outputs import write_ranking, write_structures, write_summary
-from screening.campaign.ranking import rank
+from screening.campaign.rerank import data_used, rank_with_dft
 from screening.campaign.rows import Ranking
 from screening.campaign.stages import Screened, screen_candidates
 from screening.engine.queue import run_flows
@@ -69,7 +69,8 @@ def execute(campaign: Campaign, on_progress: Callable[[Any], None] | None = None
             failures=screened.failures,
             counts={"records": len(screened.records), "ranked": len(ranking.ranked), "rows": len(ranking.rows)},
         )
-    track(campaign.out, ranking, campaign.identity)
+        data = data_used(ranking, store.records(), campaign.settings, store.location)
+    track(campaign.out, ranking, campaign.identity, data=data)
     return ranking
 
 
@@ -94,13 +95,7 @@ def _compute(
         corrections=potential.corrections,
         keep=store.put_record,
     )
-    ranking = rank(
-        screened.records,
-        campaign.grid.candidates,
-        campaign.settings.adhesion.soc,
-        campaign.settings.ranking,
-        seed=campaign.settings.seed,
-    )
+    ranking = rank_with_dft(screened.records, store.records(), campaign.grid.candidates, campaign.settings)
     write_ranking(campaign.out, ranking, settings=campaign.settings, skipped=campaign.grid.skipped)
     write_structures(campaign.out / "structures", _structures(screened))
     return ranking, screened

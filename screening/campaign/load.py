@@ -30,6 +30,11 @@ class StoredRun:
     summary: dict[str, Any] = field(default_factory=dict)
 
 
+def campaign_identity(dopants: str, x: str, settings: Settings) -> dict[str, Any]:
+    """What makes two runs the same campaign: everything that decides a number, but not how it is ranked."""
+    return {"dopants": dopants, "x": x, "settings": settings.model_dump(mode="json", exclude={"ranking"})}
+
+
 def find_run(name: Path, runs: Path = Path("runs")) -> Path:
     """Folder of a run given by its path or by its name below runs/.
 

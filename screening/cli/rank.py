@@ -1,4 +1,4 @@
-"""`screen rank RUN`: the ranking again, with other weights or thresholds, without computing."""
+"""`screen rank RUN`: the ranking again, with other weights, thresholds or DFT values, without computing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from screening.errors import UserError
 if TYPE_CHECKING:
     from screening.config import RankingSettings
 
-WEIGHTS, THRESHOLDS, OUTPUT = "Weights", "Thresholds", "Output"
+WEIGHTS, THRESHOLDS, DFT, OUTPUT = "Weights", "Thresholds", "DFT", "Output"
 
 
 def rank_command(
@@ -43,6 +43,32 @@ def rank_command(
         float | None,
         typer.Option("--min-reaction-energy-electrolyte", help="eV/atom, < 0", rich_help_panel=THRESHOLDS),
     ] = None,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(
+            "--fidelity",
+            help="dft:...: which DFT values replace the potential's, where the store holds several kinds; "
+            "mlip:...: the potential's values alone.",
+            rich_help_panel=DFT,
+        ),
+    ] = None,
+    correction: Annotated[
+        Path | None,
+        typer.Option(
+            "--correction",
+            metavar="MODEL",
+            help="Folder of a softening correction (screen retrain), applied where there is no DFT value.",
+            rich_help_panel=DFT,
+        ),
+    ] = None,
+    write: Annotated[
+        bool,
+        typer.Option(
+            "--write",
+            help="Rewrite ranking.csv and ranking.json of the run, and update MLflow.",
+            rich_help_panel=OUTPUT,
+        ),
+    ] = False,
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Ranked candidates shown.", rich_help_panel=OUTPUT)
     ] = None,
@@ -50,12 +76,12 @@ def rank_command(
         bool, typer.Option("--json", help="Print what ranking.json would hold.", rich_help_panel=OUTPUT)
     ] = False,
 ) -> None:
-    """Print a run's ranking again from its stored records; the run's files stay as they are."""
+    """Print a run's ranking again from its stored records; its files stay as they are unless --write is given."""
     from rich.console import Console
 
     from screening.campaign.load import find_run, load_run
     from screening.campaign.outputs import ranking_document
-    from screening.campaign.ranking import rank
+    from screening.campaign.rerank import rerank, write_again
     from screening.report.table import print_ranking
 
     stored = load_run(find_run(run))
@@ -67,13 +93,15 @@ def rank_command(
         "min_reaction_energy_electrolyte": min_reaction_energy_electrolyte,
     }
     settings = ranking_settings(stored.settings.ranking, weights, thresholds)
-    ranking = rank(stored.records, stored.candidates, stored.settings.adhesion.soc, settings, seed=stored.settings.seed)
+    ranking = rerank(stored, settings, fidelity=fidelity, correction=correction)
+    if write:
+        write_again(stored, ranking)
     if as_json:
         document = ranking_document(ranking, settings=stored.settings, skipped=stored.skipped)
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     title = f"{stored.folder.name} ({stored.summary.get('status', 'status unknown')})"
-    print_ranking(Console(), ranking, top=top, skipped=stored.skipped, title=title)
+    print_ranking(Console(), ranking, top=top, skipped=stored.skipped, title=title, agreement=ranking.agreement)
 
 
 def ranking_settings(

@@ -57,7 +57,7 @@ def run_command(
         return
     with LiveProgress(console) as progress:
         ranking = campaign.run(on_progress=progress)
-    print_ranking(console, ranking, top=top, skipped=campaign.grid.skipped)
+    print_ranking(console, ranking, top=top, skipped=campaign.grid.skipped, agreement=ranking.agreement)
     console.print(f"Results: {campaign.out}   again: screen rank {campaign.out}   browse: screen ui")
 
 

@@ -11,19 +11,21 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("work_of_adhesion_min_J_m2", "adhesion\nmin J/m2", 2),
-    ("migration_barrier_eV", "barrier\neV", 2),
-    ("oxidation_driving_force_eV_atom", "oxid.\neV/atom", 3),
-    ("e_above_hull_eV_atom", "hull\neV/atom", 3),
+COLUMNS: tuple[tuple[str, str, str, int], ...] = (
+    ("work_of_adhesion_min_J_m2", "work_of_adhesion_min_mlip_J_m2", "adhesion\nmin J/m2", 2),
+    ("migration_barrier_eV", "migration_barrier_mlip_eV", "barrier\neV", 2),
+    ("oxidation_driving_force_eV_atom", "oxidation_driving_force_mlip_eV_atom", "oxid.\neV/atom", 3),
+    ("e_above_hull_eV_atom", "e_above_hull_mlip_eV_atom", "hull\neV/atom", 3),
 )
-"""Ranked columns: name in ranking.csv, header, decimals."""
+"""Ranked columns: name in ranking.csv, that of the potential's own value beside it, header, decimals."""
 
 CAPTION = (
     "adhesion: worst state of charge, larger is better; barrier, oxid. (oxidation driving force) and hull: "
     "smaller is better; score: gain over the pristine host; * = Pareto-optimal; ± = the farther end of the interval; "
     "– = not ranked, see the flags below"
 )
+
+CAPTION_DFT = "; [ ] = the potential's own value where DFT or a correction replaces it"
 
 
 def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") -> Table:
@@ -34,16 +36,17 @@ def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") 
     rows
         Flat rows in order, with the columns of ranking.csv (absent values None, flags a list).
     """
-    table = _table(title, caption=CAPTION)
+    replaced = any(_replaced(row, name, own) for row in rows for name, own, _, _ in COLUMNS)
+    table = _table(title, caption=CAPTION + CAPTION_DFT if replaced else CAPTION)
     table.add_column("rank", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("x", justify="right", no_wrap=True)
-    for _, header, _ in COLUMNS:
+    for _, _, header, _ in COLUMNS:
         table.add_column(header, justify="right")
     table.add_column("window\nV", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     for row in rows:
-        numbers = [with_interval(row, name, digits) for name, _, digits in COLUMNS]
+        numbers = [with_potential(row, name, own, digits) for name, own, _, digits in COLUMNS]
         score = "–" if row["score"] is None else format(row["score"], "+.2f" if row["score"] else ".2f")
         cells = [_rank(row), str(row["candidate"]), format(row["x"], ".3f"), *numbers, _window(row), score]
         # Text, not str: rich would read a formula in brackets as markup
@@ -70,7 +73,7 @@ def adhesion_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table.add_column("candidate", overflow="fold")
     table.add_column("formula", overflow="fold")
     for name in names:
-        table.add_column(f"y = {name.removeprefix(prefix).removesuffix(unit)}", justify="right")
+        table.add_column(f"y = {name.removeprefix(prefix).removesuffix(unit).replace('_', ' ')}", justify="right")
     table.add_column("re-equilibrated\nmin", justify="right")
     for row in rows:
         values = [with_interval(row, name, 2) for name in (*names, "work_of_adhesion_eq_min_J_m2")]
@@ -106,6 +109,52 @@ def skipped_table(skipped: Iterable[Mapping[str, Any] | Any]) -> Table:
     return table
 
 
+class AgreementLike(Protocol):
+    """How a potential's order compares with DFT's in one column."""
+
+    @property
+    def column(self) -> str: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def mean_signed_difference(self) -> float | None: ...
+    @property
+    def spearman(self) -> float | None: ...
+    @property
+    def kendall(self) -> float | None: ...
+    @property
+    def pairs_in_order(self) -> float | None: ...
+    @property
+    def top(self) -> int | None: ...
+    @property
+    def top_agreement(self) -> float | None: ...
+
+
+def agreement_table(agreement: Sequence[AgreementLike]) -> Table:
+    """How often the potential's order was that of DFT; below three candidates nothing can be said."""
+    table = _table("The potential's order against DFT", caption="difference: mean of potential minus DFT")
+    table.add_column("column", overflow="fold")
+    for header in ("candidates", "difference", "Spearman", "Kendall", "pairs in order", "best k also best"):
+        table.add_column(header, justify="right")
+    for entry in agreement:
+        cells = [entry.column, str(entry.n), _number(entry.mean_signed_difference, "+.3f")]
+        if entry.top is None:
+            cells += ["too few to say", "–", "–", "–"]
+        else:
+            cells += [
+                _number(entry.spearman, ".2f"),
+                _number(entry.kendall, ".2f"),
+                _number(entry.pairs_in_order, ".0%"),
+            ]
+            cells.append(f"{_number(entry.top_agreement, '.0%')} of {entry.top}")
+        table.add_row(*(Text(cell) for cell in cells))
+    return table
+
+
+def _number(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
+
+
 class RankingLike(Protocol):
     """What is printed: the campaign's ranking."""
 
@@ -122,6 +171,7 @@ def print_ranking(
     top: int | None = None,
     skipped: Iterable[Any] = (),
     title: str = "Ranking",
+    agreement: Sequence[AgreementLike] = (),
 ) -> None:
     """Print everything the terminal shows at the end of a run.
 
@@ -132,6 +182,8 @@ def print_ranking(
         because nobody should have to look for what is missing.
     skipped
         Candidates that were never computed: objects or mappings with `label`, `x` and `reason`.
+    agreement
+        The potential against DFT, column by column.
     """
     rows = ranking.flat()
     shown = [r for r in rows if top is None or r["rank"] is None or r["rank"] <= top or not r["dopants"]]
@@ -143,6 +195,8 @@ def print_ranking(
     console.print(adhesion_table(shown))
     for note in ranking.notes:
         console.print(Text(f"note: {note}", style="yellow"))
+    if agreement:
+        console.print(agreement_table(agreement))
     left_out = list(skipped)
     if left_out:
         console.print(skipped_table(left_out))
@@ -158,6 +212,16 @@ def with_interval(row: Mapping[str, Any], name: str, digits: int) -> str:
     if low is None or high is None:
         return text
     return f"{text} ±{max(high - value, value - low):.{digits}f}"
+
+
+def with_potential(row: Mapping[str, Any], name: str, own: str, digits: int) -> str:
+    """`with_interval`, and the potential's own value in brackets where another one replaces it."""
+    text = with_interval(row, name, digits)
+    return f"{text} [{row[own]:.{digits}f}]" if _replaced(row, name, own) else text
+
+
+def _replaced(row: Mapping[str, Any], name: str, own: str) -> bool:
+    return row.get(own) is not None and row[own] != row.get(name)
 
 
 def _rank(row: Mapping[str, Any]) -> str:
