@@ -9,7 +9,7 @@ from typing import Any
 from screening.engine.records import Record
 from screening.properties.parent import EV_PER_A2
 from screening.validation.calculation import Calculation
-from screening.validation.finished_jobs import FinishedJobs, NotThere, dft_record
+from screening.validation.finished_jobs import SAME_Y, FinishedJobs, NotThere, dft_record
 
 AREA_TOLERANCE = 1e-3
 """Largest relative difference between the areas of jobs that share one in-plane cell."""
@@ -80,7 +80,7 @@ def _pairs(jobs: FinishedJobs, candidate: str, y: float) -> list[tuple[dict[str,
     """Interface and substrate jobs at `y`, order by order."""
 
     def at(role: str) -> dict[int, dict[str, Any]]:
-        found = [j for j in jobs.of(candidate, role) if abs(float(j["details"]["y"]) - y) < 1e-6]
+        found = [j for j in jobs.of(candidate, role) if abs(float(j["details"]["y"]) - y) < SAME_Y]
         return {int(j["details"].get("order", 0)): j for j in found}
 
     interfaces, substrates = at("interface"), at("substrate")

@@ -37,11 +37,22 @@ class HopPath:
 
 @dataclass(frozen=True, kw_only=True)
 class WrittenHop:
-    """A hop with bands in the manifest, its folder (two hops may join the same sites), and the bands' charges."""
+    """A hop with bands in the manifest.
+
+    Attributes
+    ----------
+    place
+        Its folder; two hops may join the same sites.
+    charges
+        Those of its bands.
+    chosen_as
+        ``critical`` and ``lowest``, where the manifest says why it was written.
+    """
 
     place: str
     sites: Hop
     charges: tuple[int, ...]
+    chosen_as: frozenset[str] = frozenset()
 
 
 def written_hops(jobs: FinishedJobs, candidate: str) -> list[WrittenHop]:
@@ -50,7 +61,12 @@ def written_hops(jobs: FinishedJobs, candidate: str) -> list[WrittenHop]:
     for job in jobs.of(candidate, "band"):
         bands.setdefault(_place(job), []).append(job)
     return [
-        WrittenHop(place=place, sites=_labels(same[0]), charges=tuple(int(j.get("charge", 0)) for j in same))
+        WrittenHop(
+            place=place,
+            sites=_labels(same[0]),
+            charges=tuple(int(j.get("charge", 0)) for j in same),
+            chosen_as=frozenset(same[0]["details"].get("chosen_as", ())),
+        )
         for place, same in bands.items()
     ]
 
@@ -148,13 +164,21 @@ def _find(hops: Sequence[WrittenHop], start: object, end: object) -> WrittenHop 
     return next((hop for hop in hops if set(hop.sites) == {start, end}), None)
 
 
+def _chosen(hops: Sequence[WrittenHop], reason: str) -> WrittenHop | None:
+    return next((hop for hop in hops if reason in hop.chosen_as), None)
+
+
 def _critical(jobs: FinishedJobs, candidate: str, like: Record) -> WrittenHop:
-    """The critical hop; where its own band was never run, the written one whose barrier is nearest to its value."""
+    """The critical hop, or the one that was written in its place.
+
+    Where the manifest does not say so and no band of the critical hop itself was ever run, it is the written one whose
+    own barrier is nearest to the potential's value.
+    """
     hops = written_hops(jobs, candidate)
     if not hops:
         raise NotThere(f"the manifest lists no band of {candidate}")
     critical = like.details.get("critical_hop", {})
-    exact = _find(hops, critical.get("from"), critical.get("to"))
+    exact = _find(hops, critical.get("from"), critical.get("to")) or _chosen(hops, "critical")
     if exact is not None:
         return exact
     assert like.value is not None

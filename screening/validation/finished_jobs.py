@@ -17,6 +17,9 @@ OF_ENERGIES = frozenset({"below_hull", "no_limit_found", "delithiated_below_hull
 
 T = TypeVar("T")
 
+SAME_Y = 1e-3
+"""States of charge closer than this are the same; files round thirds."""
+
 SINGLE_POINT = "single_point"
 """Flag: DFT energies of the potential's structures."""
 
@@ -88,7 +91,7 @@ class FinishedJobs:
             for r in self.records
             if (r.candidate, r.property, r.fidelity) == (candidate, prop, self.manifest.mlip_fidelity)
             and r.failure is None
-            and (y is None or ("y" in r.details and abs(float(r.details["y"]) - y) < 1e-6))
+            and (y is None or ("y" in r.details and abs(float(r.details["y"]) - y) < SAME_Y))
         ]
         return max(found, key=lambda r: r.created) if found else None
 
