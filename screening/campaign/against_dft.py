@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
+
 from screening.campaign.collect import PER_Y, Collected
 from screening.campaign.labels import column, y_label
-from screening.campaign.score import active_objectives
+from screening.campaign.score import active_objectives, utility
 from screening.campaign.sources import CORRECTED, Sources, counts
 from screening.validation.agreement import Agreement, agreement
 
@@ -24,21 +26,45 @@ SIGNS: dict[str, int] = {
 """Properties of which the order is compared; +1 where larger is better."""
 
 
-def agreements(sources: Sources, candidates: Sequence[str], soc: Sequence[float]) -> tuple[Agreement, ...]:
+def agreements(
+    sources: Sources, candidates: Sequence[str], pristine: str | None, soc: Sequence[float], share: Mapping[str, float]
+) -> tuple[Agreement, ...]:
     """The potential's own values against DFT's, column by column, over the candidates that have both.
 
     A candidate takes part with a value that both converged to; in the minimum over states of charge when it has DFT at
-    all of them.
+    all of them, and in the score (first, where the pristine host has one) when it has DFT for every ranked objective.
+
+    Parameters
+    ----------
+    share
+        Output of `active_weights`.
     """
     if not sources.reference:
         return ()
-    found = []
+    found = _of_the_score(sources, candidates, pristine, soc, share)
     for prop, sign in SIGNS.items():
         for name, labels in _columns(prop, soc):
             pairs = [p for p in (_both(sources, c, prop, labels) for c in candidates) if p is not None]
             if pairs:
                 found.append(agreement(name, [a for a, _ in pairs], [b for _, b in pairs], sign=sign))
     return tuple(found)
+
+
+def _of_the_score(
+    sources: Sources, candidates: Sequence[str], pristine: str | None, soc: Sequence[float], share: Mapping[str, float]
+) -> list[Agreement]:
+    points: dict[str, list[tuple[float, float]]] = {}
+    for name in candidates:
+        pairs = [_both(sources, name, o.name, next(_columns(o.name, soc))[1]) for o in active_objectives(share)]
+        if all(pair is not None for pair in pairs):
+            points[name] = [pair for pair in pairs if pair is not None]
+    if pristine is None or pristine not in points or len(points) < 2:
+        return []
+    scores = []
+    for side in (0, 1):
+        utilities = {n: float(utility(np.array([p[side] for p in pairs]), share)) for n, pairs in points.items()}
+        scores.append([utilities[n] - utilities[pristine] for n in points])
+    return [agreement("score", *scores, sign=1)]
 
 
 def _columns(prop: str, soc: Sequence[float]) -> Iterator[tuple[str, list[str]]]:

@@ -89,7 +89,7 @@ def rank(
         extra=extra,
         versions=_versions([r for r in records if sources.uses(r)]),
         notes=tuple(notes),
-        agreement=agreements(sources, sorted(names), soc),
+        agreement=agreements(sources, sorted(names), pristine, soc, share),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from screening.campaign.collect import latest
+from screening.campaign.sources import latest
 from screening.campaign.labels import y_label
 from screening.campaign.load import STORE, StoredRun
 from screening.campaign.ranking import rank

@@ -68,7 +68,9 @@ def flag_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
 def adhesion_table(rows: Sequence[Mapping[str, Any]]) -> Table:
     """Work of adhesion at each state of charge, one column per y in the order of ranking.csv."""
     prefix, unit = "work_of_adhesion_y", "_J_m2"
-    names = [name for name in (rows[0] if rows else {}) if name.startswith(prefix) and name.endswith(unit)]
+    found = [name for name in (rows[0] if rows else {}) if name.startswith(prefix) and name.endswith(unit)]
+    # where DFT replaces the potential the first column holds it; the potential's own stands beside it
+    names = [name for name in found if not name.removesuffix(unit).endswith(("_dft", "_simulated"))]
     table = _table("Work of adhesion, J/m2, at y Li per cathode formula unit")
     table.add_column("candidate", overflow="fold")
     table.add_column("formula", overflow="fold")

@@ -156,7 +156,8 @@ def _log_candidate(session: _Session, row: Mapping[str, Any], run: Run | None) -
         run = client.create_run(session.experiment, tags=fixed, run_name=str(row["candidate"]))
     known, now = run.data.metrics, get_current_time_millis()
     metrics = []
-    for name, value in _metrics(row).items():
+    # a column that an earlier ranking had (DFT beside the potential) and this one has not is empty too
+    for name, value in (dict.fromkeys(known) | _metrics(row)).items():
         if value is None and name in known:
             # a number that no longer holds (a lost rank) must not stay in the runs table
             value = float("nan")

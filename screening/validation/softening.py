@@ -9,18 +9,21 @@ kept where it predicts left-out pairs better.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 
 from screening.engine.records import Record
 from screening.errors import UserError
 from screening.validation.scales import is_potential, same_scale, scales_of
+from screening.validation.softening_line import Line, Pair, fit_line
+
+logger = logging.getLogger(__name__)
 
 CITATION = "Deng et al., npj Comput. Mater. 2025, doi:10.1038/s41524-024-01500-6"
 CARD = "card.yaml"
@@ -28,49 +31,6 @@ KIND = "softening"
 
 CORRECTED = ("migration_barrier", "lowest_hop_barrier", "work_of_adhesion")
 """Properties that are corrected: differences along the potential surface, zero where it is flat."""
-
-MIN_PAIRS = 2
-MIN_PAIRS_WITH_OFFSET = 4
-
-
-@dataclass(frozen=True, kw_only=True)
-class Pair:
-    """The potential's and DFT's value of one quantity; `source` names the settings or files of the DFT value."""
-
-    candidate: str
-    mlip: float
-    dft: float
-    y: float | None = None
-    source: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """``dft = slope * mlip + offset`` of one property.
-
-    Attributes
-    ----------
-    raw_error, fit_error, left_out_error
-        Mean absolute differences (in `unit`) from DFT: of the potential's own values, of the fitted line, and of each
-        pair from the line through all others. The last one is what to expect of a new candidate.
-    """
-
-    quantity: str
-    unit: str
-    slope: float
-    offset: float
-    pairs: tuple[Pair, ...]
-    raw_error: float
-    fit_error: float
-    left_out_error: float
-
-    @property
-    def helps(self) -> bool:
-        """Whether pairs that the line does not know come out better than uncorrected ones."""
-        return self.left_out_error < self.raw_error
-
-    def apply(self, value: float) -> float:
-        return self.slope * value + self.offset
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,56 +85,23 @@ def fit_softening(records: Sequence[Record], *, base: str | None = None, fidelit
     Raises
     ------
     UserError
-        When no property has two pairs, or the fidelities are ambiguous.
+        When no property has two pairs and a line, or the fidelities are ambiguous.
     """
     base = _only("potential", [f for f in _fidelities(records) if is_potential(f)], base)
     fidelity = _only("DFT", [f for f in _fidelities(records) if not is_potential(f)], fidelity)
     lines: dict[str, Line] = {}
-    most = 0
+    reasons = []
     for prop in CORRECTED:
         pairs, unit = _pairs(records, prop, base, fidelity)
-        most = max(most, len(pairs))
-        if len(pairs) >= MIN_PAIRS:
+        try:
             lines[prop] = fit_line(prop, unit, pairs)
+        except UserError as error:
+            # one property that no line describes must not cost the others theirs
+            logger.info("no correction: %s", error)
+            reasons.append(str(error).rstrip("."))
     if not lines:
-        raise UserError(
-            f"a softening correction needs at least {MIN_PAIRS} DFT values of one property; there is "
-            f"{'none' if most == 0 else most}: compute more with `screen validate`."
-        )
+        raise UserError(f"nothing can be corrected: {'; '.join(reasons)}. Compute more with `screen validate`.")
     return Softening(base=base, fidelity=fidelity, lines=lines)
-
-
-def fit_line(prop: str, unit: str, pairs: Sequence[Pair]) -> Line:
-    """Least squares through the origin, or with an offset where that predicts left-out pairs better.
-
-    Raises
-    ------
-    UserError
-        For fewer than two pairs, or when the values do not rise together.
-    """
-    if len(pairs) < MIN_PAIRS:
-        raise UserError(f"a correction of {prop} needs at least {MIN_PAIRS} pairs, not {len(pairs)}.")
-    # one order for one sum: the same pairs give the same digits whoever lists them
-    ordered = sorted(pairs, key=lambda p: (p.candidate, -1.0 if p.y is None else p.y, p.mlip, p.dft))
-    x, y = np.array([p.mlip for p in ordered]), np.array([p.dft for p in ordered])
-    forms = [False, *([True] if len(pairs) >= MIN_PAIRS_WITH_OFFSET and np.ptp(x) > 1e-6 else [])]
-    left_out = {form: _left_out(x, y, with_offset=form) for form in forms}
-    best = min(forms, key=lambda form: left_out[form])
-    slope, offset = _least_squares(x, y, with_offset=best)
-    if not math.isfinite(slope) or slope <= 0:
-        raise UserError(
-            f"the potential's {prop} does not rise with DFT's (slope {slope:.2f}); a line cannot correct it."
-        )
-    return Line(
-        quantity=prop,
-        unit=unit,
-        slope=slope,
-        offset=offset,
-        pairs=tuple(ordered),
-        raw_error=float(np.abs(x - y).mean()),
-        fit_error=float(np.abs(slope * x + offset - y).mean()),
-        left_out_error=left_out[best],
-    )
 
 
 def load_softening(folder: Path) -> Softening:
@@ -250,24 +177,6 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
     return data if isinstance(data, dict) else {}
-
-
-def _least_squares(x: np.ndarray, y: np.ndarray, *, with_offset: bool) -> tuple[float, float]:
-    if with_offset:
-        spread = x - x.mean()
-        slope = float(spread @ (y - y.mean()) / (spread @ spread)) if spread @ spread > 0 else math.nan
-        return slope, float(y.mean() - slope * x.mean())
-    return (float(x @ y / (x @ x)) if x @ x > 0 else math.nan), 0.0
-
-
-def _left_out(x: np.ndarray, y: np.ndarray, *, with_offset: bool) -> float:
-    """Mean absolute error of each pair from the line through all others."""
-    errors = []
-    for k in range(len(x)):
-        slope, offset = _least_squares(np.delete(x, k), np.delete(y, k), with_offset=with_offset)
-        errors.append(abs(slope * x[k] + offset - y[k]))
-    mean = float(np.mean(errors))
-    return mean if math.isfinite(mean) else math.inf
 
 
 def _fidelities(records: Sequence[Record]) -> list[str]:

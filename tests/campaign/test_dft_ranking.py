@@ -11,7 +11,8 @@ from screening.campaign.outputs import write_ranking
 from screening.campaign.ranking import rank
 from screening.config import RankingSettings
 from screening.errors import UserError
-from screening.validation.softening import Line, Pair, Softening
+from screening.validation.softening import Softening
+from screening.validation.softening_line import Line, Pair
 
 PLAIN = RankingSettings()
 DFT, DFT_U = "dft:vasp-pbe:kim2026", "dft:vasp-pbe+u:kim2026"
@@ -214,6 +215,14 @@ def test_one_of_several_kinds_of_dft_is_chosen_by_name(cases, soc, dft):
         assert row.values["migration_barrier_eV"] == value
 
 
+def test_an_interface_that_reacted_is_not_ranked_by_its_dft_either(cases, soc, dft):
+    candidates, records = cases
+    both = [*dft("work_of_adhesion", {MG: 1.2}, 1.0, flags=("reacted",)), *dft("work_of_adhesion", {MG: 1.1}, 1 / 3)]
+    row = by_name(rank([*records, *both], candidates, soc, PLAIN))[MG]
+    assert row.rank is None
+    assert "reacted:y1" in row.flags
+
+
 def test_contents_of_the_potentials_record_stay_when_dft_replaces_it(cases, soc, dft, make_record):
     candidates, records = cases
     own = make_record(MG, "migration_barrier", 0.7, details={"x_barrier": 1 / 12}, created="2999-01-01T00:00:00+00:00")
@@ -262,6 +271,21 @@ def test_agreement_is_over_candidates_with_both_values(cases, soc, dft, tmp_path
     # of a ranking of the potential alone no agreement is left lying about
     write_ranking(tmp_path, rank(records, candidates, soc, PLAIN))
     assert not (tmp_path / "agreement.csv").exists()
+
+
+def test_the_score_is_compared_over_candidates_with_dft_for_every_objective(cases, soc, dft):
+    candidates, records = cases
+    hull = dft("e_above_hull", {MG: 0.03, ZR: 0.02, TA: 0.012, "LiNbO3": 0.01})
+    barriers = dft("migration_barrier", {MG: 1.2, TA: 1.1, "LiNbO3": 1.3})
+    settings = RankingSettings(weights={"work_of_adhesion": 0, "oxidation_driving_force": 0})
+    found = {a.column: a for a in rank([*records, *hull, *barriers], candidates, soc, settings).agreement}
+    # potential: Mg (2 + 0.2)/2, Ta (1 - 0.08)/2, host 0; DFT: Mg (1 - 0.8)/2, Ta (2 - 0.08)/2, host 0
+    score = found["score"]
+    assert (score.n, score.spearman) == (3, pytest.approx(0.5))
+    assert score.mean_signed_difference == pytest.approx((1.1 - 0.1 + 0.46 - 0.96) / 3)
+    # without the host there is no score
+    alone = rank([*records, *hull, *barriers[:2]], candidates, soc, settings)
+    assert "score" not in {a.column for a in alone.agreement}
 
 
 def test_an_unconverged_potential_value_takes_no_part_in_the_agreement(cases, soc, dft):

@@ -1,6 +1,7 @@
 """Which DFT data a ranking used, and trainings, in a real MLflow store."""
 
 import logging
+import math
 
 import pytest
 import yaml
@@ -78,6 +79,14 @@ def test_a_ranking_says_which_dft_data_it_used_and_again_after_more_came_in(fold
         assert values == {
             "migration_barrier_eV": 1.4, "migration_barrier_mlip_eV": 0.7, "migration_barrier_dft_eV": 1.4,
         }  # fmt: skip
+
+
+def test_a_column_that_a_later_ranking_lacks_does_not_stay(folder):
+    assert track(folder, OneRow(migration_barrier_eV=1.4, migration_barrier_dft_eV=1.4), IDENTITY)
+    assert track(folder, OneRow(migration_barrier_eV=0.7), IDENTITY)
+    _, child = parent_and_child(folder)
+    assert child.data.metrics["migration_barrier_eV"] == 0.7
+    assert math.isnan(child.data.metrics["migration_barrier_dft_eV"])
 
 
 def test_a_failed_campaign_stays_failed_when_it_is_ranked_again(folder):

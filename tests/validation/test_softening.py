@@ -9,7 +9,8 @@ import yaml
 from dft_toys import MLIP, record
 
 from screening.errors import UserError
-from screening.validation.softening import Pair, fit_line, fit_softening, load_softening, softening_of
+from screening.validation.softening import fit_softening, load_softening, softening_of
+from screening.validation.softening_line import Pair, fit_line
 
 DFT = "dft:vasp-pbe:kim2026"
 
@@ -74,7 +75,7 @@ def test_values_that_do_not_rise_together_and_single_pairs_are_refused():
         fit_line("migration_barrier", "eV", pairs([(x, 2.0 - x) for x in (-1.0, 1.0, 2.0, 3.0)]))
     with pytest.raises(UserError, match="at least 2 pairs"):
         fit_line("migration_barrier", "eV", pairs([(1.0, 1.5)]))
-    with pytest.raises(UserError, match="at least 2 DFT values"):
+    with pytest.raises(UserError, match="migration_barrier needs at least 2 pairs, not 1"):
         fit_softening(both("migration_barrier", [(0.6, 0.9)]))
 
 
@@ -99,6 +100,14 @@ def test_unconverged_values_calibrate_nothing_and_same_structures_count_first():
     records[1] = replace(records[1], details={"mlip": {"fidelity": MLIP, "value": 0.45}})
     line = fit_softening(records).lines["migration_barrier"]
     assert [p.mlip for p in line.pairs] == [0.45, 0.8]
+
+
+def test_a_property_without_a_line_does_not_cost_another_its_own():
+    records = [
+        *both("migration_barrier", [(0.6, 0.9), (0.8, 1.2)]),
+        *both("work_of_adhesion", [(1.0, -1.0), (1.5, -2.0)], "J/m2", y=1.0),
+    ]
+    assert set(fit_softening(records).lines) == {"migration_barrier"}
 
 
 def test_u_of_single_structures_does_not_split_a_scale_but_settings_do():
