@@ -98,13 +98,14 @@ def prepare(
         compensation=list(settings.compensation),
         congruent=settings.congruent,
     )
+    from screening.campaign.stages import screened_elements
     from screening.potentials.batching import pick_device
     from screening.potentials.registry import check_name
+    from screening.properties.competing import check_source, check_zero_points
 
     check_name(settings.potential)
+    check_zero_points(settings.potential, screened_elements(grid.candidates, settings))
     if settings.stability.phases != "listed":
-        from screening.properties.competing import check_source
-
         check_source(settings.stability.phases)
     resolved = pick_device(device)
     folder = out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}"

@@ -105,7 +105,7 @@ def _foundations(
     candidates: list[Candidate], settings: Settings, run: RunFlows, fidelity: Fidelity, corrections: str
 ) -> Foundations:
     touching = partners(settings.cathode, settings.stability.electrolyte, settings.adhesion.soc)
-    elements = set().union(*(_elements(c) for c in candidates), *touching.values())
+    elements = screened_elements(candidates, settings)
     done = run(
         {
             "host": host_flow(settings.host, settings.bulk),
@@ -125,6 +125,12 @@ def _foundations(
         phases=_needed(done["phases"]),
         partners=touching,
     )
+
+
+def screened_elements(candidates: list[Candidate], settings: Settings) -> set[str]:
+    """Chemical system of a screen: the candidates' and of what touches the coating."""
+    touching = partners(settings.cathode, settings.stability.electrolyte, settings.adhesion.soc)
+    return set().union(*(_elements(c) for c in candidates), *touching.values())
 
 
 def _elements(candidate: Candidate) -> set[str]:

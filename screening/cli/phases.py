@@ -76,7 +76,7 @@ def list_command(
     system = {symbol.strip() for symbol in elements.split(",") if symbol.strip()}
     facts = load_phases(system)
     loaded = load_potential(potential, "cpu", self_check=False)
-    energies = shipped_energies(Fidelity(potential, loaded.checkpoint_sha256))
+    energies = shipped_energies(Fidelity(loaded.name, loaded.checkpoint_sha256))
     table = Table("phase", "space group", "gate", "to the hull of the others, meV/atom", "source")
     for phase in facts:
         energy = energies.get(phase.name)

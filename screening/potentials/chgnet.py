@@ -22,12 +22,13 @@ from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
 from screening.potentials.chgnet_forward import CHGNetForward, GraphTensors
 from screening.potentials.chgnet_graph import BatchGraph, build_graph
+from screening.potentials.model_card import ModelCard, checked_checkpoint
 
 Array = NDArray[np.float64]
 
 CHECKPOINTS = {
-    "chgnet": ("0.3.0", "0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar", "MP2020-in-model"),
-    "chgnet-r2scan": ("r2scan", "r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar", "own-hull"),
+    "chgnet": ("0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar", "MP2020-in-model"),
+    "chgnet-r2scan": ("r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar", "own-hull"),
 }
 
 
@@ -83,18 +84,51 @@ class CHGNetPotential(BatchedPotential):
 
 def load(name: str, device: str = "auto") -> CHGNetPotential:
     """Load ``"chgnet"`` or ``"chgnet-r2scan"``."""
-    version, file, corrections = CHECKPOINTS[name]
     device = pick_device(device)
+    return from_model(
+        read_model(checkpoint_of(name), device),
+        name=name,
+        checkpoint_sha256=sha256_of(checkpoint_of(name)),
+        device=device,
+        corrections=CHECKPOINTS[name][1],
+    )
+
+
+def load_card(card: ModelCard, device: str = "auto") -> CHGNetPotential:
+    """Load a fine-tuned CHGNet.
+
+    Raises
+    ------
+    UserError
+        When the checkpoint is missing or not the one of the card.
+    """
+    device = pick_device(device)
+    return from_model(
+        read_model(checked_checkpoint(card), device),
+        name=card.potential_name,
+        checkpoint_sha256=card.checkpoint_sha256,
+        device=device,
+        corrections=card.corrections,
+    )
+
+
+def checkpoint_of(name: str) -> Path:
+    """Weights of a built-in model."""
     with quiet():
         import chgnet
+    return Path(chgnet.__file__).parent / "pretrained" / CHECKPOINTS[name][0]
+
+
+def read_model(checkpoint: Path, device: str = "cpu") -> Any:
+    """The package's own model, as trained, on the device."""
+    with quiet():
         from chgnet.model.model import CHGNet
 
-        model = CHGNet.load(model_name=version, use_device=device, verbose=False)
+        # mlp_out_bias: as `CHGNet.load` has it for every model after 0.2.0
+        return CHGNet.from_file(str(checkpoint), mlp_out_bias=False).to(device)
+
+
+def from_model(model: Any, **facts: Any) -> CHGNetPotential:
+    """A potential from the package's model, whose weights are frozen by it."""
     model.eval().requires_grad_(False)
-    return CHGNetPotential(
-        model,
-        name=name,
-        checkpoint_sha256=sha256_of(Path(chgnet.__file__).parent / "pretrained" / file),
-        device=device,
-        corrections=corrections,
-    )
+    return CHGNetPotential(model, **facts)

@@ -7,14 +7,17 @@ from functools import lru_cache
 from screening.errors import UserError
 from screening.names import nearest
 from screening.potentials.base import Potential
+from screening.potentials.model_card import SOFTENING, is_model_path, read_card
 
 BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
 PREFIXES = ("matgl:NAME_OR_PATH", "ase:package.module:factory")
+MODELS = "models/NAME"
+"""Stands for any folder that `screen retrain` wrote."""
 
 
 def available() -> list[str]:
-    """Names that `load_potential` takes; the last two stand for families."""
-    return [*BUILT_IN, *PREFIXES]
+    """Names that `load_potential` takes; the last three stand for families and for folders of `screen retrain`."""
+    return [*BUILT_IN, *PREFIXES, MODELS]
 
 
 def check_name(name: str) -> None:
@@ -23,15 +26,31 @@ def check_name(name: str) -> None:
     Raises
     ------
     UserError
-        With the nearest valid name.
+        With the nearest valid name, or what is wrong with a model's folder.
     """
+    if is_model_path(name):
+        card = read_card(name)
+        if card.kind == SOFTENING:
+            check_name(card.base)
+        return
     if name in BUILT_IN or name.split(":")[0] in ("matgl", "ase"):
         return
     family = [n for n in BUILT_IN if n.split(":")[0] == name.split(":")[0]]
     if family:
         raise UserError(f"there is no potential {name!r}; use {' or '.join(family)}.")
-    families = f"or {' or '.join(PREFIXES)}"
+    families = f"or {' or '.join([*PREFIXES, MODELS])}"
     raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {families}.")
+
+
+def fitted_elements(name: str) -> frozenset[str] | None:
+    """Elements whose energies are on one scale in this potential; None for all that it knows.
+
+    Only a potential that was retrained on the zero points of its data has a limit (`model_card.ModelCard`).
+    """
+    if not is_model_path(name):
+        return None
+    card = read_card(name)
+    return fitted_elements(card.base) if card.kind == SOFTENING else card.fitted_elements
 
 
 def load_potential(name: str, device: str = "auto", *, self_check: bool = True) -> Potential:
@@ -40,7 +59,8 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
     Parameters
     ----------
     name
-        See `available`.
+        See `available`. The folder of a softening correction stands for its base potential, whose name the returned
+        one has; the correction itself is applied in ranking.
     device
         ``"auto"``, ``"cpu"`` or ``"cuda"``.
     self_check
@@ -52,12 +72,31 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
         For an unknown name, a device that is not there, a model that cannot be loaded or fails its self-check.
     """
     check_name(name)
-    potential = _load(name, device)
+    if is_model_path(name):
+        card = read_card(name)
+        if card.kind == SOFTENING:
+            return load_potential(card.base, device, self_check=self_check)
+        potential = _load_finetuned(str(card.folder.resolve()), card.checkpoint_sha256, device)
+    else:
+        potential = _load(name, device)
     if self_check:
         from screening.potentials.selfcheck import check_potential
 
         check_potential(potential)
     return potential
+
+
+@lru_cache(maxsize=4)
+def _load_finetuned(folder: str, checkpoint_sha256: str, device: str) -> Potential:
+    """`checkpoint_sha256` makes a folder that was written anew another potential."""
+    card = read_card(folder)
+    if card.family == "chgnet":
+        from screening.potentials import chgnet
+
+        return chgnet.load_card(card, device)
+    from screening.potentials import sevennet
+
+    return sevennet.load_card(card, device)
 
 
 @lru_cache(maxsize=len(BUILT_IN) + 2)

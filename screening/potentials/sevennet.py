@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from screening.errors import UserError
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
+from screening.potentials.model_card import ModelCard, checked_checkpoint
 
 Array = NDArray[np.float64]
 
@@ -98,22 +99,56 @@ def load(name: str, device: str = "auto") -> SevenNetPotential:
         choices = " or ".join(f"{family}:{m}" for m in modals) if modals else family
         raise UserError(f"potential {name!r} does not exist: use {choices}")
     device = pick_device(device)
-    with quiet():
-        import sevenn._const as const
-        from sevenn.util import load_checkpoint
-
-        # Without this, TorchScript recompiles for minutes in all whenever the number of atoms or edges changes;
-        # measured for 120 atoms: 7 s in each of the first calls against 2 s in every call.
-        torch.jit.set_fusion_strategy([("DYNAMIC", 0)])
-        path = Path(getattr(const, CHECKPOINTS[family]))
-        model = load_checkpoint(str(path)).build_model()
-    model.set_is_batch_data(True)
-    model.eval().requires_grad_(False).to(device)
-    return SevenNetPotential(
-        model,
+    path = checkpoint_of(family)
+    return from_model(
+        read_model(path, device),
         modal=modal or None,
         name=name,
         checkpoint_sha256=sha256_of(path),
         device=device,
         corrections="own-hull" if modal == "R2SCAN" else "MP2020-needed",
     )
+
+
+def load_card(card: ModelCard, device: str = "auto") -> SevenNetPotential:
+    """Load a fine-tuned SevenNet.
+
+    Raises
+    ------
+    UserError
+        When the checkpoint is missing or not the one of the card.
+    """
+    device = pick_device(device)
+    return from_model(
+        read_model(checked_checkpoint(card), device),
+        modal=None,
+        name=card.potential_name,
+        checkpoint_sha256=card.checkpoint_sha256,
+        device=device,
+        corrections=card.corrections,
+    )
+
+
+def checkpoint_of(family: str) -> Path:
+    """Weights of a built-in model, without its modal."""
+    with quiet():
+        import sevenn._const as const
+    return Path(getattr(const, CHECKPOINTS[family]))
+
+
+def read_model(checkpoint: Path, device: str = "cpu") -> Any:
+    """The package's own model, as trained, on the device."""
+    with quiet():
+        from sevenn.util import load_checkpoint
+
+        # Without this, TorchScript recompiles for minutes in all whenever the number of atoms or edges changes;
+        # measured for 120 atoms: 7 s in each of the first calls against 2 s in every call.
+        torch.jit.set_fusion_strategy([("DYNAMIC", 0)])
+        return load_checkpoint(str(checkpoint)).build_model().to(device)
+
+
+def from_model(model: Any, *, modal: str | None, **facts: Any) -> SevenNetPotential:
+    """A potential from the package's model, whose weights are frozen by it."""
+    model.set_is_batch_data(True)
+    model.eval().requires_grad_(False)
+    return SevenNetPotential(model, modal=modal, **facts)

@@ -18,7 +18,7 @@ from screening.engine.records import Fidelity
 from screening.engine.store import RecordStore
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.errors import UserError
-from screening.potentials.registry import load_potential
+from screening.potentials.registry import fitted_elements, load_potential
 from screening.properties.corrections import MP_SCALE
 from screening.properties.phase_files import cached_energies, cached_path, remember, shipped_energies
 from screening.properties.phases import PhaseEnergy, phase_energy, phase_tasks, reference_energy
@@ -59,6 +59,22 @@ def check_elements(elements: Iterable[str]) -> None:
         raise UserError(
             f"no compounds of {', '.join(missing)} with the other elements are listed in datasets/phases; add their "
             "crystal facts there, predict compounds with --substitute, or give energies with --phases mp|FILE."
+        )
+
+
+def check_zero_points(potential_name: str, elements: Iterable[str]) -> None:
+    """Refuse a hull over elements whose energies are on different scales.
+
+    Raises
+    ------
+    UserError
+        When the potential was retrained on the zero points of data that lack some of the elements (or Li).
+    """
+    fitted = fitted_elements(potential_name)
+    if fitted is not None and (missing := sorted((set(elements) | {"Li"}) - fitted)):
+        raise UserError(
+            f"{potential_name} was retrained on the zero points of data that hold no {', '.join(missing)}, so its "
+            "energies of these are on another scale and no hull can be built; retrain it with --zero-points base."
         )
 
 
@@ -185,8 +201,9 @@ def compute_phases(
     """
     if source == LISTED and not substitute:
         check_elements(elements)
+    check_zero_points(potential_name, elements)
     potential = load_potential(potential_name, device, self_check=False)
-    fidelity = Fidelity(potential_name, potential.checkpoint_sha256)
+    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
     work = cached_path(fidelity).with_suffix("")
     work.mkdir(parents=True, exist_ok=True)
     flow = phases_flow(

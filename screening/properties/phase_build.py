@@ -81,7 +81,7 @@ def build_energies(
     """
     started = time.time()
     potential = load_potential(potential_name, device)
-    fidelity = Fidelity(potential_name, potential.checkpoint_sha256)
+    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
     listed = load_phases() if phases is None else phases
     kept = {
         name: energy
