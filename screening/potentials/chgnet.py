@@ -124,8 +124,10 @@ def read_model(checkpoint: Path, device: str = "cpu") -> Any:
     with quiet():
         from chgnet.model.model import CHGNet
 
-        # mlp_out_bias: as `CHGNet.load` has it for every model after 0.2.0
-        return CHGNet.from_file(str(checkpoint), mlp_out_bias=False).to(device)
+        content = torch.load(checkpoint, map_location="cpu", weights_only=False)["model"]
+        # The shipped files do not say so; `CHGNet.load` has it for every model after 0.2.0.
+        content["model_args"].setdefault("mlp_out_bias", False)
+        return CHGNet.from_dict(content).to(device)
 
 
 def from_model(model: Any, **facts: Any) -> CHGNetPotential:
