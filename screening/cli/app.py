@@ -12,6 +12,7 @@ from screening.cli.ingest import ingest_command
 from screening.cli.label import label_command
 from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
+from screening.cli.retrain import retrain_command
 from screening.cli.run import run_command
 from screening.cli.ui import ui_command
 from screening.cli.validate import validate_command
@@ -39,6 +40,9 @@ app.command("label", help="DFT energies and forces of any structures, with GPAW.
 app.add_typer(phases_app)
 app.command("validate", help="Send the best candidates of a run to DFT: write the inputs, and run them if wanted.")(
     validate_command
+)
+app.command("retrain", help="Fine-tune the potential on DFT data, or fit a softening correction where there are few.")(
+    retrain_command
 )
 app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
 

@@ -1,0 +1,185 @@
+"""`screen retrain`: fine-tune the potential on DFT data, or fit the softening correction where there are few."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from screening.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from screening.engine.records import Record
+    from screening.validation.finetune import Epoch
+    from screening.validation.retrain import Retrained
+
+DATA, TRAINING, MACHINE, OUTPUT = "What is learnt from", "How it is trained", "Where it runs", "What is written"
+
+
+def retrain_command(
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", metavar="DIR", help="Folder of `screen ingest`; may be repeated.", rich_help_panel=DATA),
+    ],
+    potential: Annotated[
+        str,
+        typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5 or models/NAME.", rich_help_panel=TRAINING),
+    ] = "chgnet",
+    fidelity: Annotated[
+        str | None,
+        typer.Option("--fidelity", help="Use frames of this one where the data hold several.", rich_help_panel=DATA),
+    ] = None,
+    held_out: Annotated[
+        str,
+        typer.Option(
+            "--held-out",
+            help="Share of the frames, or candidates and formulas such as LiNbO3,MgO.",
+            rich_help_panel=DATA,
+        ),
+    ] = "0.2",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            "--run", metavar="RUN", help="Run whose records calibrate the softening correction.", rich_help_panel=DATA
+        ),
+    ] = None,
+    allow_simulated: Annotated[
+        bool, typer.Option("--allow-simulated", help="Learn from frames that are no DFT.", rich_help_panel=DATA)
+    ] = False,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, rich_help_panel=TRAINING)] = 30,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option("--learning-rate", help="[default: the backend's own]", rich_help_panel=TRAINING),
+    ] = None,
+    unfreeze: Annotated[
+        str,
+        typer.Option("--unfreeze", help="none keeps the lower layers, all trains them.", rich_help_panel=TRAINING),
+    ] = "none",
+    zero_points: Annotated[
+        str,
+        typer.Option(
+            "--zero-points",
+            help="Energies on the zero points of the base (hulls hold every element) or of the data.",
+            rich_help_panel=TRAINING,
+        ),
+    ] = "base",
+    seed: Annotated[int, typer.Option("--seed", rich_help_panel=TRAINING)] = 0,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=MACHINE)] = "auto",
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="[default: potential and fidelity]", rich_help_panel=OUTPUT),
+    ] = None,
+    models: Annotated[
+        Path, typer.Option("--models", metavar="DIR", help="Folder of the models.", rich_help_panel=OUTPUT)
+    ] = Path("models"),
+) -> None:
+    """Fine-tune the potential on DFT data; with few frames and --run, fit a linear correction per property."""
+    from rich.console import Console
+
+    from screening.validation.retrain import RetrainSettings, retrain
+
+    for option, value, allowed in (
+        ("unfreeze", unfreeze, ("none", "all")),
+        ("zero-points", zero_points, ("base", "data")),
+    ):
+        if value not in allowed:
+            raise UserError(f"--{option} is {value!r}; use {' or '.join(allowed)}.")
+    if learning_rate is not None and not 0 < learning_rate < 1:
+        raise UserError(f"--learning-rate is {learning_rate:g}; give a number between 0 and 1, for example 1e-4.")
+    console = Console()
+    outcome = retrain(
+        RetrainSettings(
+            data=tuple(data),
+            potential=potential,
+            models=models,
+            name=name,
+            fidelity=fidelity,
+            held_out=parse_held_out(held_out),
+            zero_points="data" if zero_points == "data" else "base",
+            epochs=epochs,
+            learning_rate=learning_rate,
+            unfreeze="all" if unfreeze == "all" else "none",
+            seed=seed,
+            device=device,
+            allow_simulated=allow_simulated,
+            run_records=None if run is None else _records(run),
+        ),
+        on_epoch=lambda epoch: _print_epoch(console, epoch),
+    )
+    _print_outcome(console, outcome)
+    _track(outcome)
+    if not outcome.promoted:
+        raise typer.Exit(1)
+
+
+def parse_held_out(text: str) -> float | list[str]:
+    """``0.2`` as a share, ``LiNbO3,MgO`` as names.
+
+    Raises
+    ------
+    UserError
+        For a share that leaves nothing on one side.
+    """
+    try:
+        share = float(text)
+    except ValueError:
+        names = [part.strip() for part in text.split(",") if part.strip()]
+        if not names:
+            raise UserError("--held-out is empty; give a share such as 0.2, candidates or formulas.") from None
+        return names
+    if not 0 < share < 1:
+        raise UserError(f"--held-out is {text}; a share lies between 0 and 1.")
+    return share
+
+
+def _records(run: Path) -> list[Record]:
+    from screening.campaign.load import find_run, load_run
+
+    return load_run(find_run(run)).records
+
+
+def _print_epoch(console: Console, epoch: Epoch) -> None:
+    console.print(
+        f"epoch {epoch.epoch}: validation force error {epoch.errors.force:.4f} eV/A, "
+        f"energy {epoch.errors.energy or 0:.1f} meV/atom",
+        highlight=False,
+    )
+
+
+def _print_outcome(console: Console, outcome: Retrained) -> None:
+    from rich.table import Table
+
+    if "held_out_errors" in outcome.card:
+        errors = outcome.card["held_out_errors"]
+        table = Table("held out", "before", "after")
+        for key in errors["before"]:
+            table.add_row(key, *(_shown(errors[side][key]) for side in ("before", "after")))
+        console.print(table)
+    if not outcome.promoted:
+        console.print(f"not promoted, kept in {outcome.folder}:", highlight=False)
+        for reason in outcome.reasons:
+            console.print(f"  {reason}", highlight=False)
+        return
+    console.print(f"{outcome.folder}: use it with --potential {outcome.folder}", highlight=False)
+    if outcome.kind == "finetuned":
+        console.print(
+            "Its checkpoint is new, so its first hull relaxes all competing phases again (some 100 for Li-Nb-O with a "
+            "dopant, cathode and electrolyte; minutes with CHGNet); they are kept for later runs.",
+            highlight=False,
+        )
+
+
+def _shown(value: float | int | None) -> str:
+    return "" if value is None else f"{value:g}"
+
+
+def _track(outcome: Retrained) -> None:
+    """Record the training as an MLflow run, where tracking offers that."""
+    from screening import tracking
+
+    track = getattr(tracking, "track_training", None)
+    if track is not None:
+        track(outcome.folder, outcome.card)
