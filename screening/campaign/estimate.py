@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from screening.assets import asset
+from screening.potentials.registry import built_in_base
 from screening.structures.crystals import formula_units, load_crystal
 from screening.structures.interface import find_parents
 
@@ -58,7 +59,7 @@ def estimate(campaign: Campaign) -> Estimate:
     calls = data["calls"].get(campaign.settings.preset, data["calls"]["standard"])
     steps = _steps(campaign, calls)
     known = data["seconds_per_atom_cpu"]
-    name = campaign.settings.potential
+    name = built_in_base(campaign.settings.potential)  # a retrained potential costs what its base does
     basis = f"{name} measured on one CPU core" if name in known else f"{name} not measured; cost taken from {FALLBACK}"
     hours = None
     if campaign.device == "cpu":

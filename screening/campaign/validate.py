@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from screening.campaign.sources import latest
 from screening.campaign.labels import y_label
 from screening.campaign.load import STORE, StoredRun
 from screening.campaign.ranking import rank
+from screening.campaign.sources import latest
 from screening.chemistry.candidate import Candidate
 from screening.engine.records import Fidelity, Record
 from screening.engine.store import RecordStore

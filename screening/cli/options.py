@@ -33,7 +33,7 @@ PotentialName = Annotated[
     str | None,
     Option(
         "--potential",
-        help="chgnet, sevennet-0, sevennet-l3i5, sevennet-mf-0:PBE, matgl:NAME, ase:MODULE:FACTORY.",
+        help="chgnet, sevennet-0, sevennet-l3i5, sevennet-mf-0:PBE, matgl:NAME, ase:MODULE:FACTORY, models/NAME.",
         rich_help_panel=PHYSICS,
     ),
 ]

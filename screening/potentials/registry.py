@@ -42,6 +42,11 @@ def check_name(name: str) -> None:
     raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {families}.")
 
 
+def built_in_base(name: str) -> str:
+    """Potential whose network this is: of a retrained one the base it started from, of any other one itself."""
+    return built_in_base(read_card(name).base) if is_model_path(name) else name
+
+
 def fitted_elements(name: str) -> frozenset[str] | None:
     """Elements whose energies are on one scale in this potential; None for all that it knows.
 

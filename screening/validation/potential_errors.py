@@ -46,20 +46,16 @@ class Errors:
         }
 
 
-def errors_of(
-    potential: Potential, frames: Sequence[LabelledFrame], *, shifts: EnergyShifts | None, already_shifted: bool = False
-) -> Errors:
+def errors_of(potential: Potential, frames: Sequence[LabelledFrame], *, shifts: EnergyShifts | None) -> Errors:
     """Errors of a potential on frames.
 
     Parameters
     ----------
     shifts
         Zero points to add to the potential's energies; None when energies cannot be compared but within compositions.
-    already_shifted
-        The potential's energies hold the zero points.
     """
     answers = evaluate(potential, frames)
-    offsets = [0.0 if shifts is None or already_shifted else shifts.of(f.atoms) for f in frames]
+    offsets = [0.0 if shifts is None else shifts.of(f.atoms) for f in frames]
     per_atom = np.array(
         [(a.energy + offset - f.energy) / len(f.atoms) for a, f, offset in zip(answers, frames, offsets, strict=True)]
     )

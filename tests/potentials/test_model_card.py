@@ -11,7 +11,7 @@ from screening.engine.tasks import RelaxTask
 from screening.errors import UserError
 from screening.potentials import chgnet, sevennet
 from screening.potentials.batching import sha256_of
-from screening.potentials.registry import check_name, fitted_elements, load_potential
+from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.properties.competing import check_zero_points, compute_phases
 
@@ -49,6 +49,13 @@ def test_a_folder_is_a_potential(tmp_path, base):
     assert one.energy == pytest.approx(other.energy, abs=1e-5)
     assert one.forces == pytest.approx(other.forces, abs=1e-5)
     assert fitted_elements(str(folder)) == {"Li", "Nb", "O"}
+
+
+def test_the_network_of_a_potential_that_was_retrained_twice(tmp_path):
+    first, second = model_folder(tmp_path, "first"), model_folder(tmp_path, "second")
+    card = yaml.safe_load((second / "card.yaml").read_text())
+    (second / "card.yaml").write_text(yaml.safe_dump(card | {"base": str(first)}))
+    assert built_in_base(str(second)) == built_in_base("chgnet") == "chgnet"
 
 
 def test_a_folder_in_the_current_one_needs_no_slash(tmp_path, monkeypatch):
