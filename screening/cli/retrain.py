@@ -177,9 +177,7 @@ def _shown(value: float | int | None) -> str:
 
 
 def _track(outcome: Retrained) -> None:
-    """Record the training as an MLflow run, where tracking offers that."""
-    from screening import tracking
+    """Record the training as an MLflow run."""
+    from screening.tracking import track_training
 
-    track = getattr(tracking, "track_training", None)
-    if track is not None:
-        track(outcome.folder, outcome.card)
+    track_training(outcome.folder, outcome.card)

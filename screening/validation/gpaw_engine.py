@@ -1,7 +1,7 @@
 """DFT without a licence: GPAW in this process, one folder per job, restartable.
 
-Folder of a job: ``job.json`` (what is computed, settings), ``start.extxyz`` (all images of a band), while it runs
-``gpaw.txt`` and ``steps.extxyz`` (every evaluated ionic step), at the end ``result.json``.
+Folder of a job: ``calculation.json`` (what is computed, settings), ``start.extxyz`` (all images of a band); while it
+runs ``gpaw.txt`` and ``steps.extxyz`` (every evaluated ionic step); at the end ``result.json``.
 Mortensen et al., J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.
 """
 
@@ -28,7 +28,7 @@ from screening.validation.jobs import Job
 
 logger = logging.getLogger(__name__)
 
-JOB, START, STEPS, RESULT, LOG = "job.json", "start.extxyz", "steps.extxyz", "result.json", "gpaw.txt"
+JOB, START, STEPS, RESULT, LOG = "calculation.json", "start.extxyz", "steps.extxyz", "result.json", "gpaw.txt"
 
 
 class GpawEngine:
@@ -45,7 +45,7 @@ class GpawEngine:
         self.settings = settings
 
     def write(self, job: Job, folder: Path) -> None:
-        """Write ``start.extxyz`` and ``job.json``; the latter last, so that a folder with it is complete."""
+        """Write ``start.extxyz`` and ``calculation.json``; the latter last, so that a folder with it is complete."""
         folder.mkdir(parents=True, exist_ok=True)
         structures = [_bare(atoms) for atoms in (job.images or (job.atoms,))]
         write(folder / START, structures, format="extxyz")
@@ -113,14 +113,19 @@ def read_gpaw_folder(folder: Path) -> list[Calculation]:
             if str(index) not in results:
                 raise CalculationUnreadable(f"image {index} of {len(images)} has no result; run it again to go on")
             frames = tuple(_frame(a) for a in read(_steps(folder, index), ":"))
-            found.append(_calculation(folder, job, settings, results[str(index)], frames))
+            found.append(_calculation(folder, index, job, settings, results[str(index)], frames))
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise CalculationUnreadable(f"no finished GPAW calculation ({error}); run it again") from error
     return found
 
 
 def _calculation(
-    folder: Path, job: dict[str, Any], settings: GpawSettings, result: dict[str, Any], frames: tuple[Frame, ...]
+    folder: Path,
+    index: int,
+    job: dict[str, Any],
+    settings: GpawSettings,
+    result: dict[str, Any],
+    frames: tuple[Frame, ...],
 ) -> Calculation:
     atoms = frames[-1].atoms
     method: Method = replace(settings.expected(atoms), kpoints=tuple(job["kpoints"]))
@@ -133,7 +138,10 @@ def _calculation(
         charge=float(job["charge"]),
         band_gap=result["band_gap"],
         settings=settings.name,
-        details={key: result[key] for key in ("wall_s", "versions")},
+        details={
+            **{key: result[key] for key in ("wall_s", "versions")},
+            "files": [str(folder / name) for name in (JOB, RESULT, _steps(folder, index).name)],
+        },
     )
 
 
@@ -157,6 +165,8 @@ def _compute(
     if earlier:
         atoms.set_cell(earlier[-1].cell)
         atoms.positions = earlier[-1].positions
+    if job["slab"]:
+        atoms.pbc[2] = False  # what GPAW's dipole layer asks for
     moments = settings.initial_moments(atoms)
     if job["details"].get("molecule") and atoms.get_chemical_symbols() == ["O", "O"]:
         moments = [1.0, 1.0]  # the ground state is a triplet
@@ -166,6 +176,7 @@ def _compute(
 
     def record() -> None:
         frame = _bare(atoms)
+        frame.pbc = start.pbc
         frame.calc = SinglePointCalculator(frame, **_results_of(atoms, settings))
         frame.info["band_gap"] = _gap(atoms.calc)
         write(steps, frame, format="extxyz", append=True)
@@ -175,8 +186,13 @@ def _compute(
     except UserError:
         raise
     except Exception as error:  # GPAW's own errors share no base class
-        raise CalculationFailed(f"GPAW stopped: {str(error).splitlines()[0]} (see {folder / LOG})") from error
+        raise CalculationFailed(f"GPAW stopped: {_first_line(error)} (see {folder / LOG})") from error
     return list(read(steps, ":")), converged
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _relax(atoms: Atoms, relax: str, settings: GpawSettings, record: Any) -> bool:

@@ -184,7 +184,7 @@ def _finetune(
         fidelity=fidelity_of(frames),
         corrections=corrections,
         fitted_elements=fitted,
-        data_version=data_versions(settings.data, frames),
+        data_version=data_versions(settings.data),
         split=split,
         shifts=shifts,
         training=training,
@@ -294,7 +294,7 @@ def _soften(settings: RetrainSettings, frames: Sequence[LabelledFrame], name: st
     card = retrain_card.softening(
         base=base.name,
         base_sha256=base.checkpoint_sha256,
-        data_version=data_versions(settings.data, frames),
+        data_version=data_versions(settings.data),
         fidelity=fidelity_of(frames),
         n_frames=len(frames),
         softening=softening.to_card(),

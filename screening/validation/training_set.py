@@ -7,7 +7,6 @@ itself. No composition is ever on both sides, or the errors would say how well t
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -117,12 +116,10 @@ def fidelity_of(frames: Sequence[LabelledFrame]) -> str:
     return fidelity
 
 
-def data_versions(folders: Sequence[Path], frames: Sequence[LabelledFrame]) -> str:
-    """Version of the data: that of the library for each folder, or a hash of the frames where there is none."""
-    try:
-        from screening.validation.library import DataLibrary
-    except ModuleNotFoundError:
-        return hashlib.sha256("".join(sorted(map(_digest, frames))).encode()).hexdigest()[:12]
+def data_versions(folders: Sequence[Path]) -> str:
+    """Version of the data: that of each folder's library."""
+    from screening.validation.library import DataLibrary
+
     return "+".join(DataLibrary(folder).version for folder in folders)
 
 
@@ -284,12 +281,6 @@ def _group_named(name: str, groups: dict[str, list[int]]) -> str:
     if formula in groups:
         return formula
     raise UserError(f"no frames belong to {name!r}; --held-out takes a fraction or any of {', '.join(sorted(groups))}.")
-
-
-def _digest(frame: LabelledFrame) -> str:
-    parts = [frame.atoms.numbers, frame.atoms.positions, frame.atoms.cell.array, frame.energy, frame.forces]
-    text = "|".join(np.array2string(np.round(np.asarray(p, dtype=float), 6), threshold=10**9) for p in parts)
-    return hashlib.sha256(f"{frame.fidelity}|{text}".encode()).hexdigest()
 
 
 def _listed(folders: Sequence[Path]) -> str:

@@ -1,0 +1,214 @@
+"""Potentials against GPAW-PBE: forces, relative energies, barriers, surfaces and a separation curve.
+
+`python benchmarks/dft_errors.py --json docs/dft-errors.json` on the shipped labels. The fine-tuned potential is judged
+on compositions that it has not seen: the compositions are dealt into folds, and each fold is held out once.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from peers import machine, write_json
+
+from screening.potentials.base import Potential
+from screening.potentials.chgnet import checkpoint_of
+from screening.potentials.registry import load_potential
+from screening.validation.energy_shifts import fit_shifts
+from screening.validation.finetune import TrainingSettings, backend_of, finetune
+from screening.validation.library import DataLibrary
+from screening.validation.potential_errors import errors_of, evaluate
+from screening.validation.training_set import LabelledFrame, groups_of, read_frames, split_frames
+
+POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
+POOLED = ("force_mae_eV_A", "relative_energy_mae_meV_atom")
+TUNED = "chgnet, fine-tuned"
+LABELS = Path("datasets/dft/niobates")
+LARGE = Path("datasets/dft/slabs")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """Compositions held out together, and the potential that was trained on all others."""
+
+    groups: list[str]
+    held_out: list[LabelledFrame]
+    potential: Potential
+    best_epoch: int
+
+
+def deal(frames: Sequence[LabelledFrame], n_folds: int) -> list[list[str]]:
+    """Compositions that hold Nb or Ta dealt into folds of about equal numbers of frames, largest first."""
+    groups = groups_of(frames)
+    wanted = {name: len(members) for name, members in groups.items() if {"Nb", "Ta"} & _elements(frames, members)}
+    folds: list[list[str]] = [[] for _ in range(n_folds)]
+    sizes = [0] * n_folds
+    for name in sorted(wanted, key=lambda n: (-wanted[n], n)):
+        smallest = sizes.index(min(sizes))
+        folds[smallest].append(name)
+        sizes[smallest] += wanted[name]
+    return [fold for fold in folds if fold]
+
+
+def _elements(frames: Sequence[LabelledFrame], members: Sequence[int]) -> set[str]:
+    return {symbol for index in members for symbol in frames[index].atoms.get_chemical_symbols()}
+
+
+def tune(frames: Sequence[LabelledFrame], groups: list[str], settings: TrainingSettings) -> Fold:
+    """CHGNet trained on everything but `groups`."""
+    split = split_frames(frames, groups, seed=settings.seed)
+    base, backend = load_potential("chgnet", "cpu"), backend_of("chgnet")
+    answers = evaluate(base, split.learnt)
+    differences = [f.energy - a.energy for f, a in zip(split.learnt, answers, strict=True)]
+    shifts = fit_shifts([f.atoms for f in split.learnt], differences)
+    training, validation = (
+        [f.shifted(shifts.of(f.atoms)) for f in part] for part in (split.training, split.validation)
+    )
+    model = backend.read(checkpoint_of("chgnet"), "cpu")
+    tuned = finetune(backend, model, training, validation, settings)
+    model.requires_grad_(False)
+    potential = backend.potential(model, "cpu", name=TUNED, checkpoint_sha256="", corrections=base.corrections)
+    return Fold(groups=groups, held_out=split.held_out, potential=potential, best_epoch=tuned.best_epoch)
+
+
+def fold_rows(folds: Sequence[Fold], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
+    """Errors of every potential on every fold."""
+    rows = []
+    for fold in folds:
+        for name, potential in {**potentials, TUNED: fold.potential}.items():
+            errors = errors_of(potential, fold.held_out, shifts=None)
+            rows.append(
+                {
+                    "potential": name,
+                    "held_out": fold.groups,
+                    "n_frames": errors.n_frames,
+                    "force_mae_eV_A": errors.force,
+                    "relative_energy_mae_meV_atom": errors.relative_energy,
+                    "best_epoch": fold.best_epoch if name == TUNED else None,
+                }
+            )
+    return rows
+
+
+def pooled(rows: Sequence[Mapping[str, Any]], name: str, key: str) -> float:
+    """Mean over the frames of all folds."""
+    own = [r for r in rows if r["potential"] == name and r[key] is not None]
+    return float(np.average([r[key] for r in own], weights=[r["n_frames"] for r in own]))
+
+
+def named_frames(folder: Path) -> dict[str, Atoms]:
+    """Frames by the name of the structure they are a label of."""
+    return {Path(str(a.info["source"])).name.removesuffix("#0"): a for a in DataLibrary(folder).frames()}
+
+
+def barrier_rows(
+    frames: Mapping[str, Atoms], folds: Sequence[Fold], potentials: Mapping[str, Potential]
+) -> list[dict[str, Any]]:
+    """Energy of the potential's saddle above the end point, in DFT and by each potential on the same structures."""
+    rows = []
+    for hop in sorted({name.rpartition("-hop-")[0] for name in frames if "-hop-" in name}):
+        images = sorted((n for n in frames if n.startswith(f"{hop}-hop-")), key=lambda n: int(n.rsplit("-", 1)[1]))
+        start, top = frames[images[0]], frames[images[-1]]
+        formula = top.info["formula"]
+        tuned = [f.potential for f in folds if formula in f.groups]
+        row = {"hop": hop, "n_atoms": len(top), "dft": top.get_potential_energy() - start.get_potential_energy()}
+        for name, potential in {**potentials, **({TUNED: tuned[0]} if tuned else {})}.items():
+            first, last = potential.evaluate([_bare(start), _bare(top)])
+            row[name] = last.energy - first.energy
+        rows.append(row)
+    return rows
+
+
+def surface_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
+    """Surface energies, J/m2: (E(slab) - n E(bulk)) / 2A on the same structures."""
+    rows = []
+    for name, slab in sorted(frames.items()):
+        crystal = name.split("-")[0]
+        if not name.endswith(("-cut", "-relaxed")) or f"{crystal}-bulk" not in frames:
+            continue
+        bulk = frames[f"{crystal}-bulk"]
+        row = {"slab": name, "n_atoms": len(slab), "dft": surface_energy(slab, bulk, *_energies(slab, bulk))}
+        for label, potential in potentials.items():
+            on_slab, on_bulk = potential.evaluate([_bare(slab), _bare(bulk)])
+            row[label] = surface_energy(slab, bulk, on_slab.energy, on_bulk.energy)
+        rows.append(row)
+    return rows
+
+
+def surface_energy(slab: Atoms, bulk: Atoms, on_slab: float, on_bulk: float) -> float:
+    """J/m2 per surface of a slab with two."""
+    from screening.properties.parent import EV_PER_A2
+
+    a, b = slab.cell.array[:2]
+    area = float(np.linalg.norm(np.cross(a, b)))
+    return (on_slab - on_bulk * len(slab) / len(bulk)) / (2 * area) * EV_PER_A2
+
+
+def _energies(slab: Atoms, bulk: Atoms) -> tuple[float, float]:
+    return slab.get_potential_energy(), bulk.get_potential_energy()
+
+
+def _bare(atoms: Atoms) -> Atoms:
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+
+
+def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
+    """Markdown."""
+    names = list(rows[0])
+    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
+    for row in rows:
+        cells = [
+            f"{v:.3f}" if isinstance(v, float) else ", ".join(v) if isinstance(v, list) else str(v)
+            for v in (row.get(n, "") for n in names)
+        ]
+        print(f"| {' | '.join(cells)} |")
+    print()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--labels", type=Path, default=LABELS)
+    parser.add_argument("--large", type=Path, default=LARGE)
+    parser.add_argument("--json", type=Path)
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--learning-rate", type=float)
+    parser.add_argument("--unfreeze", choices=("none", "all"), default="none")
+    arguments = parser.parse_args()
+    frames = read_frames([arguments.labels])
+    potentials = {name: load_potential(name, "cpu", self_check=False) for name in POTENTIALS}
+    settings = TrainingSettings(
+        epochs=arguments.epochs, learning_rate=arguments.learning_rate, unfreeze=arguments.unfreeze
+    )
+    folds = []
+    for groups in deal(frames, arguments.folds):
+        folds.append(tune(frames, groups, settings))
+        print(f"held out {', '.join(groups)}: best epoch {folds[-1].best_epoch}", flush=True)
+    rows = fold_rows(folds, potentials)
+    summary = [{"potential": name} | {key: pooled(rows, name, key) for key in POOLED} for name in (*POTENTIALS, TUNED)]
+    barriers = barrier_rows(named_frames(arguments.labels), folds, potentials)
+    surfaces = surface_rows(named_frames(arguments.large), potentials) if arguments.large.is_dir() else []
+    for table in (rows, summary, barriers, surfaces):
+        if table:
+            print_table(table)
+    if arguments.json:
+        document = {
+            "machine": machine("chgnet"),
+            "command": "python benchmarks/dft_errors.py",
+            "data_version": DataLibrary(arguments.labels).version,
+            "settings": settings.__dict__,
+            "folds": rows,
+            "summary": summary,
+            "barriers_eV": barriers,
+            "surfaces_J_m2": surfaces,
+        }
+        write_json(arguments.json, document)
+
+
+if __name__ == "__main__":
+    main()
