@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from peers import machine, write_json
+from peers import machine, table, write_json
 
 from screening.potentials.base import Potential
 from screening.potentials.chgnet import checkpoint_of
@@ -28,6 +28,7 @@ from screening.validation.training_set import LabelledFrame, groups_of, read_fra
 POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
 POOLED = ("force_mae_eV_A", "relative_energy_mae_meV_atom")
 TUNED = "chgnet, fine-tuned"
+FORMATS = dict.fromkeys((*POTENTIALS, TUNED, *POOLED, "dft"), ".3f")
 LABELS = Path("datasets/dft/niobates")
 LARGE = Path("datasets/dft/slabs")
 
@@ -85,7 +86,7 @@ def fold_rows(folds: Sequence[Fold], potentials: Mapping[str, Potential]) -> lis
             rows.append(
                 {
                     "potential": name,
-                    "held_out": fold.groups,
+                    "held_out": ", ".join(fold.groups),
                     "n_frames": errors.n_frames,
                     "force_mae_eV_A": errors.force,
                     "relative_energy_mae_meV_atom": errors.relative_energy,
@@ -140,6 +141,24 @@ def surface_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential
     return rows
 
 
+def separation_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
+    """Energy of the interface pulled apart rigidly, J/m2 above its largest separation, on the same structures."""
+    from screening.properties.parent import EV_PER_A2
+
+    pulled = {float(name.removeprefix("pulled-")): a for name, a in frames.items() if name.startswith("pulled-")}
+    if len(pulled) < 2:
+        return []
+    far = max(pulled)
+    a, b = pulled[far].cell.array[:2]
+    scale = EV_PER_A2 / float(np.linalg.norm(np.cross(a, b)))
+    answers = {name: {d: p.evaluate([_bare(x)])[0].energy for d, x in pulled.items()} for name, p in potentials.items()}
+    answers = {"dft": {d: x.get_potential_energy() for d, x in pulled.items()}, **answers}
+    return [
+        {"separation_A": d, **{name: (energies[d] - energies[far]) * scale for name, energies in answers.items()}}
+        for d in sorted(pulled)
+    ]
+
+
 def surface_energy(slab: Atoms, bulk: Atoms, on_slab: float, on_bulk: float) -> float:
     """J/m2 per surface of a slab with two."""
     from screening.properties.parent import EV_PER_A2
@@ -155,19 +174,6 @@ def _energies(slab: Atoms, bulk: Atoms) -> tuple[float, float]:
 
 def _bare(atoms: Atoms) -> Atoms:
     return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-
-
-def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Markdown."""
-    names = list(rows[0])
-    print(f"| {' | '.join(names)} |\n|{'---|' * len(names)}")
-    for row in rows:
-        cells = [
-            f"{v:.3f}" if isinstance(v, float) else ", ".join(v) if isinstance(v, list) else str(v)
-            for v in (row.get(n, "") for n in names)
-        ]
-        print(f"| {' | '.join(cells)} |")
-    print()
 
 
 def main() -> None:
@@ -192,10 +198,11 @@ def main() -> None:
     rows = fold_rows(folds, potentials)
     summary = [{"potential": name} | {key: pooled(rows, name, key) for key in POOLED} for name in (*POTENTIALS, TUNED)]
     barriers = barrier_rows(named_frames(arguments.labels), folds, potentials)
-    surfaces = surface_rows(named_frames(arguments.large), potentials) if arguments.large.is_dir() else []
-    for table in (rows, summary, barriers, surfaces):
-        if table:
-            print_table(table)
+    large = named_frames(arguments.large) if arguments.large.is_dir() else {}
+    surfaces, separation = surface_rows(large, potentials), separation_rows(large, potentials)
+    for found in (rows, summary, barriers, surfaces, separation):
+        if found:
+            print(table(found, {key: key for key in found[0]}, FORMATS), end="\n\n")
     if arguments.json:
         document = {
             "machine": machine("chgnet"),
@@ -206,6 +213,7 @@ def main() -> None:
             "summary": summary,
             "barriers_eV": barriers,
             "surfaces_J_m2": surfaces,
+            "separation_J_m2": separation,
         }
         write_json(arguments.json, document)
 

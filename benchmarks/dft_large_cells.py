@@ -28,20 +28,20 @@ from screening.structures.interface import find_parents
 from screening.structures.slabs import is_polar, primitive_with_miller
 from screening.structures.two_slabs import pull_apart, split
 
-SEPARATIONS = (0.0, 0.3, 0.6, 1.0, 1.5, 2.2, 3.2, 5.0)
-"""A added to the gap of the interface as it is."""
+SEPARATIONS = (0.0, 5.0, 0.6, 1.5, 0.3, 1.0, 2.5)
+"""A added to the gap of the interface as it is; in this order, so that the first ones already say something."""
 
 INTERFACE = InterfaceSettings(
     coating_millers=[(1, 1, 0)],
     cathode_millers=[(1, 1, 0)],
-    min_planes=4,
+    min_planes=2,
     min_thickness=0.0,
     max_strain=0.12,
     max_area=60.0,
     max_atoms=80,
     vacuum=10.0,
 )
-"""LiNbO3(110)/LiCoO2(110) in 46 A^2 and 72 atoms; the 9 % strain of the coating is the same at every separation."""
+"""LiNbO3(110)/LiCoO2(110) in 46 A^2 and 36 atoms: two planes a side, the coating strained by 9 %."""
 
 SLABS = (("LiNbO3", (1, 1, 0), 9.0), ("LiCoO2", (1, 1, 0), 7.0), ("LiCoO2", (1, 0, 4), 7.0))
 """Crystal, surface, least thickness (A): the two surfaces of the interface, and the lowest one of LiCoO2."""
