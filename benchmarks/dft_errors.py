@@ -77,23 +77,35 @@ def tune(frames: Sequence[LabelledFrame], groups: list[str], settings: TrainingS
     return Fold(groups=groups, held_out=split.held_out, potential=potential, best_epoch=tuned.best_epoch)
 
 
-def fold_rows(folds: Sequence[Fold], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
-    """Errors of every potential on every fold."""
+def composition_rows(folds: Sequence[Fold], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
+    """Errors of every potential on every held-out composition."""
     rows = []
     for fold in folds:
-        for name, potential in {**potentials, TUNED: fold.potential}.items():
-            errors = errors_of(potential, fold.held_out, shifts=None)
-            rows.append(
-                {
-                    "potential": name,
-                    "held_out": ", ".join(fold.groups),
-                    "n_frames": errors.n_frames,
-                    "force_mae_eV_A": errors.force,
-                    "relative_energy_mae_meV_atom": errors.relative_energy,
-                    "best_epoch": fold.best_epoch if name == TUNED else None,
-                }
-            )
+        for name in fold.groups:
+            own = [f for f in fold.held_out if f.formula == name]
+            for label, potential in {**potentials, TUNED: fold.potential}.items():
+                errors = errors_of(potential, own, shifts=None)
+                rows.append(
+                    {
+                        "composition": name,
+                        "potential": label,
+                        "n_frames": errors.n_frames,
+                        "force_mae_eV_A": errors.force,
+                        "relative_energy_mae_meV_atom": errors.relative_energy,
+                        "best_epoch": fold.best_epoch if label == TUNED else None,
+                    }
+                )
     return rows
+
+
+def by_composition(rows: Sequence[Mapping[str, Any]], key: str) -> list[dict[str, Any]]:
+    """One row per composition, one column per potential."""
+    names = dict.fromkeys(r["composition"] for r in rows)
+    return [
+        {"composition": name, "n_frames": next(r["n_frames"] for r in rows if r["composition"] == name)}
+        | {r["potential"]: r[key] for r in rows if r["composition"] == name}
+        for name in names
+    ]
 
 
 def pooled(rows: Sequence[Mapping[str, Any]], name: str, key: str) -> float:
@@ -195,12 +207,13 @@ def main() -> None:
     for groups in deal(frames, arguments.folds):
         folds.append(tune(frames, groups, settings))
         print(f"held out {', '.join(groups)}: best epoch {folds[-1].best_epoch}", flush=True)
-    rows = fold_rows(folds, potentials)
+    rows = composition_rows(folds, potentials)
+    forces, energies = (by_composition(rows, key) for key in POOLED)
     summary = [{"potential": name} | {key: pooled(rows, name, key) for key in POOLED} for name in (*POTENTIALS, TUNED)]
     barriers = barrier_rows(named_frames(arguments.labels), folds, potentials)
     large = named_frames(arguments.large) if arguments.large.is_dir() else {}
     surfaces, separation = surface_rows(large, potentials), separation_rows(large, potentials)
-    for found in (rows, summary, barriers, surfaces, separation):
+    for found in (forces, energies, summary, barriers, surfaces, separation):
         if found:
             print(table(found, {key: key for key in found[0]}, FORMATS), end="\n\n")
     if arguments.json:
@@ -209,7 +222,7 @@ def main() -> None:
             "command": "python benchmarks/dft_errors.py",
             "data_version": DataLibrary(arguments.labels).version,
             "settings": settings.__dict__,
-            "folds": rows,
+            "compositions": rows,
             "summary": summary,
             "barriers_eV": barriers,
             "surfaces_J_m2": surfaces,

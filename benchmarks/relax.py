@@ -122,13 +122,13 @@ def measure(side: str, atoms: Atoms, cell: Cell, potential: Potential) -> Run:
     return relax_ase({"lbfgs": LBFGS, "fire": FIRE}[side], atoms, cell, potential)
 
 
-def document(potential: str, runs: dict[str, dict[str, Run]]) -> dict[str, Any]:
+def document(potential: str, runs: dict[str, dict[str, Run]], device: str = "cpu") -> dict[str, Any]:
     """What is written: rows and medians of the cold starts, the same of the warm ones, and every side's run."""
     rows, warm_rows = (
         [row_of(case, one) for case, one in runs[start].items() if {"ours", "lbfgs"} <= one.keys()]
         for start in ("cold", "warm")
     )
-    found: dict[str, Any] = {"fmax_eV_A": FMAX, "max_steps": MAX_STEPS, "machine": machine(potential)}
+    found: dict[str, Any] = {"fmax_eV_A": FMAX, "max_steps": MAX_STEPS, "machine": machine(potential, device)}
     if rows:
         found |= medians(rows)
     calls = {row["case"]: row["force_calls"] for row in rows}
@@ -180,6 +180,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path, required=True)
     parser.add_argument("--potential", default="chgnet")
+    parser.add_argument("--device", default="cpu")
     parser.add_argument("--case", type=Path, help="relax this structure and nothing else")
     parser.add_argument("--cell", choices=("fixed", "full"), default="fixed", help="for --case")
     parser.add_argument("--no-warm", action="store_true", help="cold starts only")
@@ -188,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     torch.set_num_threads(1)
     # SciPy remarks on the last digits of ASE's logarithm of the deformation, at every step of a full cell
     warnings.filterwarnings("ignore", message="logm result may be inaccurate")
-    potential = load_potential(arguments.potential, "cpu")
+    potential = load_potential(arguments.potential, arguments.device)
     builder, runs = Builder(potential), earlier_runs(arguments.json, again=arguments.again)
 
     def relax(atoms: Atoms, cell: Cell) -> Atoms:
@@ -208,8 +209,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             for side in [side for side in sides if side not in one]:
                 one[side] = measure(side, atoms, cell, potential)
                 print(start, name, side, one[side]["calls"], one[side]["converged"], flush=True)
-                write_json(arguments.json, document(arguments.potential, runs))
-    found = document(arguments.potential, runs)
+                write_json(arguments.json, document(arguments.potential, runs, arguments.device))
+    found = document(arguments.potential, runs, arguments.device)
     write_json(arguments.json, found)
     print_tables(found)
 

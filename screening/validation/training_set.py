@@ -148,7 +148,7 @@ def split_frames(
     held_out
         Fraction of the frames, or names of groups (candidates or formulas).
     validation
-        Fraction of the remaining frames; whole groups where there are enough of them.
+        Fraction of the remaining frames, whatever their group.
 
     Raises
     ------
@@ -169,7 +169,7 @@ def split_frames(
         raise UserError("every group is held out, nothing is left to learn from; hold out fewer.")
     out = {index for name in names for index in groups[name]}
     rest = {name: members for name, members in groups.items() if name not in names}
-    aside = _validation(rest, frames, validation, rng)
+    aside = _validation(rest, validation, rng)
     return Split(
         training=[f for i, f in enumerate(frames) if i not in out and i not in aside],
         validation=[f for i, f in enumerate(frames) if i in aside],
@@ -258,13 +258,9 @@ def _elsewhere(name: str, groups: dict[str, list[int]], frames: Sequence[Labelle
     return {s for i in groups[name] for s in frames[i].atoms.get_chemical_symbols()} <= others
 
 
-def _validation(
-    groups: dict[str, list[int]], frames: Sequence[LabelledFrame], fraction: float, rng: np.random.Generator
-) -> set[int]:
+def _validation(groups: dict[str, list[int]], fraction: float, rng: np.random.Generator) -> set[int]:
+    # frames of all compositions: one or two whole compositions are too few to stand for the others
     members = sorted(i for group in groups.values() for i in group)
-    if len(groups) >= 6:
-        drawn = _draw(groups, frames, fraction * len(members) / len(frames), rng)
-        return {i for name in drawn for i in groups[name]}
     n = max(1, round(fraction * len(members)))
     return {members[i] for i in rng.permutation(len(members))[:n]} if len(members) > n else set()
 
