@@ -1,7 +1,7 @@
 """Large cells for DFT single points: slabs, a rigid separation curve, and Li hops, as the potential finds them.
 
 `python benchmarks/dft_large_cells.py FOLDER` writes slabs.extxyz, separation.extxyz and hops.extxyz;
-`screen label FOLDER/slabs.extxyz --settings gpaw-lcao --slab --out ...` computes them.
+`screen label FOLDER/slabs.extxyz --slab --out ...` computes them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,10 @@ from screening.errors import UserError
 LOCK_FILE = ".lock"
 
 
+class FolderInUse(UserError):
+    """Another process holds the folder."""
+
+
 @contextlib.contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold `folder` exclusively.
@@ -22,7 +26,7 @@ def run_lock(folder: Path) -> Iterator[None]:
 
     Raises
     ------
-    UserError
+    FolderInUse
         When another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,7 +36,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             file.seek(0)
             holder = file.read().strip() or "unknown"
-            raise UserError(
+            raise FolderInUse(
                 f"{folder} is in use by another run (process {holder}): wait for it to end, stop it, "
                 "or give this one another --out"
             ) from error

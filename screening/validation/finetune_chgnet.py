@@ -1,7 +1,7 @@
 """Fine-tuning CHGNet with its own Trainer.
 
-Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3. Frozen by default are the embeddings,
-the bond and angle layers and all atom convolutions but the last one, as in the package's fine-tuning example.
+Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3. Frozen by default are the embeddings and
+the lower convolutions (`FROZEN_LAYERS`).
 """
 
 from __future__ import annotations

@@ -45,7 +45,11 @@ class GpawEngine:
         self.settings = settings
 
     def write(self, job: Job, folder: Path) -> None:
-        """Write ``start.extxyz`` and ``calculation.json``; the latter last, so that a folder with it is complete."""
+        """Write ``start.extxyz`` and ``calculation.json``; the latter last, so that a folder with it is complete.
+
+        Hops are single points on the potential's end points and path, never relaxed: an image that relaxes on its own
+        falls into its minimum, and relaxed end points below an unrelaxed saddle would raise the barrier.
+        """
         folder.mkdir(parents=True, exist_ok=True)
         structures = [_bare(atoms) for atoms in (job.images or (job.atoms,))]
         write(folder / START, structures, format="extxyz")
@@ -54,7 +58,7 @@ class GpawEngine:
             "name": job.name,
             "candidate": job.candidate,
             "role": job.role,
-            "relax": job.relax,
+            "relax": "none" if job.role in ("end", "band") else job.relax,
             "charge": job.charge,
             "kpoints": list(job.kpoints),
             "slab": job.slab,
@@ -70,7 +74,7 @@ class GpawEngine:
         results = self._results(folder)
         images = list(read(folder / START, ":"))
         for index, start in enumerate(images):
-            if str(index) in results:
+            if _is_done(results.get(str(index))):
                 continue
             began = time.time()
             frames, converged = _compute(start, job, settings, folder, index)
@@ -83,17 +87,26 @@ class GpawEngine:
                 "versions": _versions(),
             }
             _write_json(folder / RESULT, results)
+            if not converged:
+                raise CalculationFailed(
+                    f"forces are not below {settings.fmax:g} eV/A after {len(frames)} steps; run it again to go on"
+                )
 
     def is_finished(self, folder: Path) -> bool:
         if not (folder / JOB).is_file() or not (folder / RESULT).is_file():
             return False
-        return len(self._results(folder)) == len(read(folder / START, ":"))
+        results = self._results(folder)
+        return all(_is_done(results.get(str(index))) for index in range(len(read(folder / START, ":"))))
 
     def read(self, folder: Path) -> list[Calculation]:
         return read_gpaw_folder(folder)
 
     def _results(self, folder: Path) -> dict[str, Any]:
         return _read_json(folder / RESULT) if (folder / RESULT).is_file() else {}
+
+
+def _is_done(result: dict[str, Any] | None) -> bool:
+    return result is not None and bool(result["ionic_converged"])
 
 
 def read_gpaw_folder(folder: Path) -> list[Calculation]:

@@ -1,4 +1,4 @@
-"""Settings of GPAW calculations: plane waves for small cells, LCAO for large ones."""
+"""Settings of GPAW calculations."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from screening.validation.jobs import MANIFEST, Manifest, read_manifest
 from screening.validation.library import DataLibrary, Outcome
 from screening.validation.library_files import Accepted
 from screening.validation.read_vasp import JOB_FILE
-from screening.validation.settings import ValidationSettings, load_validation_settings
+from screening.validation.settings import ValidationSettings, available_settings, load_validation_settings
 from screening.validation.store_records import store_records
 
 logger = logging.getLogger(__name__)
@@ -216,8 +216,11 @@ class _Session:
             return settings, settings.name
         if calculation.simulated_by is not None:
             return None, calculation.settings or "simulated"
-        if calculation.settings is not None:  # this program's own training set names them
-            return None, calculation.settings
+        if calculation.details.get("fidelity"):  # a frame of this program's own training set was judged when it came in
+            return None, str(calculation.settings)
+        if calculation.settings in available_settings():
+            settings = load_validation_settings(str(calculation.settings))
+            return settings, settings.name
         matched, reason = match_settings(calculation)
         if matched is not None:
             return matched, matched.name

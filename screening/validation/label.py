@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from ase import Atoms
 from ase.io import read
 
+from screening.engine.runlock import FolderInUse, run_lock
 from screening.errors import UserError
 from screening.validation.engines import CalculationFailed, Engine
 from screening.validation.gpaw_settings import GpawSettings
@@ -61,7 +62,7 @@ def label(
     slab: bool = False,
     on_done: Callable[[str, str], None] = lambda name, outcome: None,
 ) -> Labelled:
-    """Single points of all structures; finished ones are left alone, several processes may share a folder.
+    """Single points of all structures; finished ones are left alone, several processes of one host may share a folder.
 
     Parameters
     ----------
@@ -77,41 +78,32 @@ def label(
             outcome.known.append(name)
             on_done(name, "known")
             continue
-        own.mkdir(parents=True, exist_ok=True)
-        if not _claim(own):
-            outcome.taken.append(name)
-            on_done(name, "taken")
-            continue
-        try:
-            engine.write(_job(name, atoms, settings, charge=charge, slab=slab), own)
-            engine.run(own)
-            outcome.computed.append(name)
-            on_done(name, "computed")
-        except CalculationFailed as error:
-            outcome.failed[name] = str(error)
-            on_done(name, str(error))
-        finally:
-            (own / CLAIM).unlink(missing_ok=True)
+        with _claim(own) as mine:
+            if not mine:
+                outcome.taken.append(name)
+                on_done(name, "taken")
+                continue
+            try:
+                engine.write(_job(name, atoms, settings, charge=charge, slab=slab), own)
+                engine.run(own)
+                outcome.computed.append(name)
+                on_done(name, "computed")
+            except CalculationFailed as error:
+                outcome.failed[name] = str(error)
+                on_done(name, str(error))
     return outcome
 
 
-CLAIM = ".claim"
-
-
-def _claim(folder: Path) -> bool:
-    """Take a folder for this process; the claim of a process that no longer lives does not count."""
-    path = folder / CLAIM
-    for _ in range(2):
+@contextmanager
+def _claim(folder: Path) -> Iterator[bool]:
+    """Whether this process has the folder; the kernel drops the claim of a process that ends, however it ends."""
+    with ExitStack() as stack:
         try:
-            with path.open("x", encoding="utf-8") as file:
-                file.write(str(os.getpid()))
-            return True
-        except FileExistsError:
-            holder = path.read_text(encoding="utf-8").strip()
-            if holder.isdigit() and Path(f"/proc/{holder}").exists():
-                return False
-            path.unlink(missing_ok=True)
-    return False
+            stack.enter_context(run_lock(folder))
+            mine = True
+        except FolderInUse:
+            mine = False
+        yield mine
 
 
 def _job(name: str, atoms: Atoms, settings: GpawSettings, *, charge: int, slab: bool) -> Job:

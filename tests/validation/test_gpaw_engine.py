@@ -11,8 +11,10 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read
 
+from screening.engine.runlock import run_lock
 from screening.structures.crystals import load_crystal
 from screening.validation.calculation import CalculationUnreadable
+from screening.validation.engines import CalculationFailed
 from screening.validation.gpaw_settings import GpawSettings
 from screening.validation.jobs import Job
 from screening.validation.label import label, read_structures
@@ -111,7 +113,35 @@ def test_labels_are_computed_once(hydrogen: Atoms, tmp_path: Path):
     again = label({"h2": hydrogen}, engine(), CHEAP, tmp_path)
     assert again.known == ["h2"]
     assert not again.computed
-    assert not list(tmp_path.rglob(".claim"))
+
+
+def test_structure_that_another_process_computes_is_left_to_it(hydrogen: Atoms, tmp_path: Path):
+    with run_lock(tmp_path / "h2"):
+        outcome = label({"h2": hydrogen}, engine(), CHEAP, tmp_path)
+    assert outcome.taken == ["h2"]
+    assert label({"h2": hydrogen}, engine(), CHEAP, tmp_path).computed == ["h2"]
+
+
+def test_relaxation_that_ran_out_of_steps_says_so_and_goes_on(hydrogen: Atoms, tmp_path: Path):
+    short = engine(CHEAP.model_copy(update={"max_steps": 1}))
+    short.write(job(hydrogen, relax="atoms"), tmp_path)
+    with pytest.raises(CalculationFailed, match="run it again to go on"):
+        short.run(tmp_path)
+    assert not short.is_finished(tmp_path)
+    assert not short.read(tmp_path)[0].converged
+    n_frames = len(read(tmp_path / "steps.extxyz", ":"))
+    with pytest.raises(CalculationFailed):
+        short.run(tmp_path)
+    assert len(read(tmp_path / "steps.extxyz", ":")) > n_frames
+
+
+def test_hops_are_single_points(hydrogen: Atoms, tmp_path: Path):
+    gpaw = engine()
+    gpaw.write(Job(name="a", candidate=None, role="end", atoms=hydrogen, relax="atoms"), tmp_path)
+    gpaw.run(tmp_path)
+    (found,) = gpaw.read(tmp_path)
+    assert found.ionic_converged is None
+    np.testing.assert_allclose(found.atoms.positions, hydrogen.positions)
 
 
 def test_structure_without_a_paw_data_set_fails_alone(hydrogen: Atoms, tmp_path: Path):
