@@ -25,7 +25,8 @@ CAPTION = (
     "– = not ranked, see the flags below"
 )
 
-CAPTION_DFT = "; [ ] = the potential's own value where DFT or a correction replaces it"
+CAPTION_REPLACED = "; [ ] = the potential's own value where {what} or a correction replaces it"
+DFT, SIMULATED = "DFT", "a simulated value (no DFT)"
 
 
 def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") -> Table:
@@ -37,7 +38,7 @@ def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") 
         Flat rows in order, with the columns of ranking.csv (absent values None, flags a list).
     """
     replaced = any(_replaced(row, name, own) for row in rows for name, own, _, _ in COLUMNS)
-    table = _table(title, caption=CAPTION + CAPTION_DFT if replaced else CAPTION)
+    table = _table(title, caption=CAPTION + CAPTION_REPLACED.format(what=_replacement(rows)) if replaced else CAPTION)
     table.add_column("rank", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("x", justify="right", no_wrap=True)
@@ -132,9 +133,16 @@ class AgreementLike(Protocol):
     def top_agreement(self) -> float | None: ...
 
 
-def agreement_table(agreement: Sequence[AgreementLike]) -> Table:
-    """How often the potential's order was that of DFT; below three candidates nothing can be said."""
-    table = _table("The potential's order against DFT", caption="difference: mean of potential minus DFT")
+def agreement_table(agreement: Sequence[AgreementLike], *, simulated: bool = False) -> Table:
+    """How often the potential's order was that of DFT; below three candidates nothing can be said.
+
+    Parameters
+    ----------
+    simulated
+        Another potential ran in the place of the DFT program, and what it gave must not be called DFT.
+    """
+    other = "simulated values (no DFT)" if simulated else DFT
+    table = _table(f"The potential's order against {other}", caption=f"difference: mean of potential minus {other}")
     table.add_column("column", overflow="fold")
     for header in ("candidates", "difference", "Spearman", "Kendall", "pairs in order", "best k also best"):
         table.add_column(header, justify="right")
@@ -198,7 +206,7 @@ def print_ranking(
     for note in ranking.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     if agreement:
-        console.print(agreement_table(agreement))
+        console.print(agreement_table(agreement, simulated=_replacement(rows) == SIMULATED))
     left_out = list(skipped)
     if left_out:
         console.print(skipped_table(left_out))
@@ -220,6 +228,11 @@ def with_potential(row: Mapping[str, Any], name: str, own: str, digits: int) -> 
     """`with_interval`, and the potential's own value in brackets where another one replaces it."""
     text = with_interval(row, name, digits)
     return f"{text} [{row[own]:.{digits}f}]" if _replaced(row, name, own) else text
+
+
+def _replacement(rows: Sequence[Mapping[str, Any]]) -> str:
+    """What stands in the place of the potential's values; the columns of ranking.csv tell."""
+    return SIMULATED if any("_simulated_" in name for row in rows for name in row) else DFT
 
 
 def _replaced(row: Mapping[str, Any], name: str, own: str) -> bool:

@@ -5,6 +5,7 @@ from rich.console import Console
 
 from screening.report.table import (
     adhesion_table,
+    agreement_table,
     flag_lines,
     print_ranking,
     ranking_table,
@@ -133,3 +134,19 @@ def test_skipped_candidates_with_their_reasons():
             self.label, self.x, self.reason = "Zr_Li-vLi-3of12", 0.25, "no Li would be left"
 
     assert "no Li would be left" in show(skipped_table([Skipped()]), 100)
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"), [("dft", "where DFT or"), ("simulated", "where a simulated value (no DFT) or")]
+)
+def test_what_only_simulates_dft_is_not_called_dft(word, expected):
+    """A potential that ran in VASP's place has columns of its own."""
+    beside = {"migration_barrier_mlip_eV": 0.8, f"migration_barrier_{word}_eV": 0.87}
+    assert expected in " ".join(show(ranking_table([row(1, "Mg_Li-vLi-1of12", **beside)]), 120).split())
+
+
+def test_order_against_simulated_values_says_so():
+    assert "against DFT" in show(agreement_table([]), 120)
+    text = show(agreement_table([], simulated=True), 120)
+    assert "against simulated values (no DFT)" in text
+    assert "minus simulated values (no DFT)" in text
