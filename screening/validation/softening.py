@@ -188,7 +188,12 @@ def _only(what: str, found: Sequence[str], chosen: str | None) -> str:
         return chosen
     scales = list(scales_of(list(found)).values())
     if len(scales) != 1:
-        there = f"several ({', '.join(scales)}): choose one" if scales else "none"
+        if scales:
+            there = f"several ({', '.join(scales)}): choose one"
+        else:
+            there = "none in these records"
+            if what == "DFT":
+                there += "; compute its values with `screen validate` and `screen ingest` them first"
         raise UserError(f"a softening correction compares one potential with one DFT; of the {what} there is {there}.")
     return scales[0]
 
