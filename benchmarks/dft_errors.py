@@ -197,38 +197,60 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--learning-rate", type=float)
     parser.add_argument("--unfreeze", choices=("none", "all"), default="none")
+    parser.add_argument("--large-only", action="store_true", help="surfaces and separation only, nothing is trained")
     arguments = parser.parse_args()
-    frames = read_frames([arguments.labels])
     potentials = {name: load_potential(name, "cpu", self_check=False) for name in POTENTIALS}
-    settings = TrainingSettings(
-        epochs=arguments.epochs, learning_rate=arguments.learning_rate, unfreeze=arguments.unfreeze
-    )
+    document: dict[str, Any] = {"machine": machine("chgnet"), "command": "python benchmarks/dft_errors.py"}
+    document |= compare_large(arguments.large, potentials)
+    if not arguments.large_only:
+        settings = TrainingSettings(
+            epochs=arguments.epochs, learning_rate=arguments.learning_rate, unfreeze=arguments.unfreeze
+        )
+        document |= compare_small(arguments.labels, potentials, settings, arguments.folds)
+    if arguments.json:
+        write_json(arguments.json, document)
+
+
+def compare_large(folder: Path, potentials: Mapping[str, Potential]) -> dict[str, Any]:
+    """Surface energies and the separation curve, as far as they are labelled."""
+    frames = named_frames(folder)
+    surfaces, separation = surface_rows(frames, potentials), separation_rows(frames, potentials)
+    print_tables(surfaces, separation)
+    return {
+        "data_version_large": DataLibrary(folder).version,
+        "surfaces_J_m2": surfaces,
+        "separation_J_m2": separation,
+    }
+
+
+def compare_small(
+    labels: Path, potentials: Mapping[str, Potential], settings: TrainingSettings, n_folds: int
+) -> dict[str, Any]:
+    """Forces, relative energies and barriers, of the fine-tuned potential too."""
+    frames = read_frames([labels])
     folds = []
-    for groups in deal(frames, arguments.folds):
+    for groups in deal(frames, n_folds):
         folds.append(tune(frames, groups, settings))
         print(f"held out {', '.join(groups)}: best epoch {folds[-1].best_epoch}", flush=True)
     rows = composition_rows(folds, potentials)
     forces, energies = (by_composition(rows, key) for key in POOLED)
     summary = [{"potential": name} | {key: pooled(rows, name, key) for key in POOLED} for name in (*POTENTIALS, TUNED)]
-    barriers = barrier_rows(named_frames(arguments.labels), folds, potentials)
-    large = named_frames(arguments.large) if arguments.large.is_dir() else {}
-    surfaces, separation = surface_rows(large, potentials), separation_rows(large, potentials)
-    for found in (forces, energies, summary, barriers, surfaces, separation):
-        if found:
-            print(table(found, {key: key for key in found[0]}, FORMATS), end="\n\n")
-    if arguments.json:
-        document = {
-            "machine": machine("chgnet"),
-            "command": "python benchmarks/dft_errors.py",
-            "data_version": DataLibrary(arguments.labels).version,
-            "settings": settings.__dict__,
-            "compositions": rows,
-            "summary": summary,
-            "barriers_eV": barriers,
-            "surfaces_J_m2": surfaces,
-            "separation_J_m2": separation,
-        }
-        write_json(arguments.json, document)
+    barriers = barrier_rows(named_frames(labels), folds, potentials)
+    print_tables(forces, energies, summary, barriers)
+    return {
+        "data_version": DataLibrary(labels).version,
+        "settings": settings.__dict__,
+        "compositions": rows,
+        "summary": summary,
+        "barriers_eV": barriers,
+    }
+
+
+def print_tables(*tables: Sequence[Mapping[str, Any]]) -> None:
+    """Every table that has rows, as Markdown."""
+    for rows in tables:
+        if rows:
+            print(table(rows, {key: key for key in rows[0]}, FORMATS), end="\n\n")
 
 
 if __name__ == "__main__":
