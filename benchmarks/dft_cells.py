@@ -77,7 +77,7 @@ def phase(name: str) -> Atoms:
 def primitive_cell(atoms: Atoms) -> Atoms:
     from pymatgen.io.ase import AseAtomsAdaptor
 
-    structure = AseAtomsAdaptor.get_structure(Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True))
+    structure = AseAtomsAdaptor.get_structure(bare(atoms))
     return AseAtomsAdaptor.get_atoms(structure.get_primitive_structure(), msonable=False)
 
 
@@ -96,10 +96,15 @@ def relaxed(potential: Potential, atoms: Atoms) -> Atoms:
     return result.atoms
 
 
+def bare(atoms: Atoms) -> Atoms:
+    """Elements, positions and cell, periodic; nothing else."""
+    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+
+
 def _named(atoms: Atoms, name: str, group: str) -> Atoms:
-    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-    bare.info = {"name": name, "group": group}
-    return bare
+    named = bare(atoms)
+    named.info = {"name": name, "group": group}
+    return named
 
 
 def _rattled(group: str, atoms: Atoms, *, amplitudes: tuple[float, ...]) -> Iterator[Atoms]:

@@ -14,15 +14,16 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from dft_cells import bare
 from peers import machine, table, write_json
 
 from screening.potentials.base import Potential
 from screening.potentials.chgnet import checkpoint_of
 from screening.potentials.registry import load_potential
-from screening.validation.energy_shifts import fit_shifts
 from screening.validation.finetune import TrainingSettings, backend_of, finetune
 from screening.validation.library import DataLibrary
-from screening.validation.potential_errors import errors_of, evaluate
+from screening.validation.potential_errors import errors_of
+from screening.validation.retrain import fitted_shifts, shifted_frames
 from screening.validation.training_set import LabelledFrame, groups_of, read_frames, split_frames
 
 POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
@@ -64,12 +65,8 @@ def tune(frames: Sequence[LabelledFrame], groups: list[str], settings: TrainingS
     """CHGNet trained on everything but `groups`."""
     split = split_frames(frames, groups, seed=settings.seed)
     base, backend = load_potential("chgnet", "cpu"), backend_of("chgnet")
-    answers = evaluate(base, split.learnt)
-    differences = [f.energy - a.energy for f, a in zip(split.learnt, answers, strict=True)]
-    shifts = fit_shifts([f.atoms for f in split.learnt], differences)
-    training, validation = (
-        [f.shifted(shifts.of(f.atoms)) for f in part] for part in (split.training, split.validation)
-    )
+    shifts = fitted_shifts(base, split.learnt)
+    training, validation = (shifted_frames(part, shifts) for part in (split.training, split.validation))
     model = backend.read(checkpoint_of("chgnet"), "cpu")
     tuned = finetune(backend, model, training, validation, settings)
     model.requires_grad_(False)
@@ -131,7 +128,7 @@ def barrier_rows(
         tuned = [f.potential for f in folds if formula in f.groups]
         row = {"hop": hop, "n_atoms": len(top), "dft": top.get_potential_energy() - start.get_potential_energy()}
         for name, potential in {**potentials, **({TUNED: tuned[0]} if tuned else {})}.items():
-            first, last = potential.evaluate([_bare(start), _bare(top)])
+            first, last = potential.evaluate([bare(start), bare(top)])
             row[name] = last.energy - first.energy
         rows.append(row)
     return rows
@@ -147,7 +144,7 @@ def surface_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential
         bulk = frames[f"{crystal}-bulk"]
         row = {"slab": name, "n_atoms": len(slab), "dft": surface_energy(slab, bulk, *_energies(slab, bulk))}
         for label, potential in potentials.items():
-            on_slab, on_bulk = potential.evaluate([_bare(slab), _bare(bulk)])
+            on_slab, on_bulk = potential.evaluate([bare(slab), bare(bulk)])
             row[label] = surface_energy(slab, bulk, on_slab.energy, on_bulk.energy)
         rows.append(row)
     return rows
@@ -163,7 +160,7 @@ def separation_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potent
     far = max(pulled)
     a, b = pulled[far].cell.array[:2]
     scale = EV_PER_A2 / float(np.linalg.norm(np.cross(a, b)))
-    answers = {name: {d: p.evaluate([_bare(x)])[0].energy for d, x in pulled.items()} for name, p in potentials.items()}
+    answers = {name: {d: p.evaluate([bare(x)])[0].energy for d, x in pulled.items()} for name, p in potentials.items()}
     answers = {"dft": {d: x.get_potential_energy() for d, x in pulled.items()}, **answers}
     return [
         {"separation_A": d, **{name: (energies[d] - energies[far]) * scale for name, energies in answers.items()}}
@@ -182,10 +179,6 @@ def surface_energy(slab: Atoms, bulk: Atoms, on_slab: float, on_bulk: float) -> 
 
 def _energies(slab: Atoms, bulk: Atoms) -> tuple[float, float]:
     return slab.get_potential_energy(), bulk.get_potential_energy()
-
-
-def _bare(atoms: Atoms) -> Atoms:
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms
 from ase.io import write
-from dft_cells import primitive_cell, relaxed
+from dft_cells import bare, primitive_cell, relaxed
 from hop_cases import CELLS, cell_network, from_dopant, hop_case
 
 from screening.config import InterfaceSettings
@@ -114,19 +114,15 @@ def nonpolar_slab(potential: Potential, crystal: Atoms, miller: tuple[int, int, 
     )
     slabs = [s for s in generator.get_slabs() if s.composition.reduced_formula == structure.composition.reduced_formula]
     found = [s for s in slabs if not is_polar(s)]
-    cut = [_bare(AseAtomsAdaptor.get_atoms(s.get_orthogonal_c_slab(), msonable=False)) for s in found]
+    cut = [bare(AseAtomsAdaptor.get_atoms(s.get_orthogonal_c_slab(), msonable=False)) for s in found]
     energies = [e.energy / len(a) for a, e in zip(cut, potential.evaluate(cut), strict=True)]
     return cut[int(np.argmin(energies))]
 
 
-def _bare(atoms: Atoms) -> Atoms:
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
-
-
 def _named(atoms: Atoms, name: str, group: str, **info: float | str | bool) -> Atoms:
-    bare = _bare(atoms)
-    bare.info = {"name": name, "group": group, **info}
-    return bare
+    named = bare(atoms)
+    named.info = {"name": name, "group": group, **info}
+    return named
 
 
 def main() -> None:

@@ -9,6 +9,7 @@ from ase import Atoms
 from pydantic import BaseModel, ConfigDict, Field
 
 from screening.validation.calculation import Method
+from screening.validation.kpoints import reciprocal_lengths
 
 
 class GpawSettings(BaseModel):
@@ -59,7 +60,7 @@ class GpawSettings(BaseModel):
 
     def grid(self, atoms: Atoms, *, slab: bool = False, static: bool = False) -> tuple[int, int, int]:
         """Divisions of the Gamma-centred grid; 1 along an axis that is not periodic, and along the normal of a slab."""
-        lengths = 2 * np.pi * np.linalg.norm(atoms.cell.reciprocal(), axis=1)
+        lengths = reciprocal_lengths(atoms.cell.array)
         counts = [
             max(1, int(np.ceil(length / self.kpoint_spacing - 1e-6))) if periodic else 1
             for length, periodic in zip(lengths, atoms.pbc, strict=True)

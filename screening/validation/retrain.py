@@ -157,11 +157,16 @@ def _finetune(
     device = pick_device(settings.device)
     base = _base(settings.potential, device)
     split = split_frames(frames, settings.held_out, seed=settings.seed)
-    shifts = _shifts(base.potential, split.learnt)
+    shifts = fitted_shifts(base.potential, split.learnt)
     backend, training = backend_of(base.family), _training(settings, device)
     model = backend.read(base.checkpoint, device)
     tuned = finetune(
-        backend, model, _shifted(split.training, shifts), _shifted(split.validation, shifts), training, on_epoch
+        backend,
+        model,
+        shifted_frames(split.training, shifts),
+        shifted_frames(split.validation, shifts),
+        training,
+        on_epoch,
     )
     model.requires_grad_(False)
     partial = settings.models / f".{name}.partial.pth"
@@ -271,12 +276,14 @@ def _base(name: str, device: str) -> _Base:
     )
 
 
-def _shifts(base: Potential, frames: Sequence[LabelledFrame]) -> EnergyShifts:
+def fitted_shifts(base: Potential, frames: Sequence[LabelledFrame]) -> EnergyShifts:
+    """Zero points of the frames' elements on the potential's energies, fitted to all of them."""
     answers = evaluate(base, frames)
     return fit_shifts([f.atoms for f in frames], [f.energy - a.energy for f, a in zip(frames, answers, strict=True)])
 
 
-def _shifted(frames: Sequence[LabelledFrame], shifts: EnergyShifts) -> list[LabelledFrame]:
+def shifted_frames(frames: Sequence[LabelledFrame], shifts: EnergyShifts) -> list[LabelledFrame]:
+    """The frames on the potential's own energy scale."""
     return [f.shifted(shifts.of(f.atoms)) for f in frames]
 
 

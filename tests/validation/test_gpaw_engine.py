@@ -44,7 +44,7 @@ def job(atoms: Atoms, **fields) -> Job:
 
 
 def test_bond_of_hydrogen_relaxes_to_the_published_length(hydrogen: Atoms, tmp_path: Path):
-    """PBE: 0.750 A (Zhang and Yang, Phys. Rev. Lett. 80, 890 (1998)); this small box and cutoff shift it by < 0.02."""
+    """Measured: 0.741 A (Huber and Herzberg 1979); PBE is known to be about 0.01 longer, box and cutoff are small."""
     gpaw = engine()
     gpaw.write(job(hydrogen, relax="atoms"), tmp_path)
     assert not gpaw.is_finished(tmp_path)

@@ -153,7 +153,7 @@ def test_verdict_on_a_potential_that_forgot(tmp_path):
     split = split_frames(frames, 0.2, seed=0)
     none = Errors(n_frames=1, energy=1.0, relative_energy=None, force=1.0, stress=None)
     tuned = Tuned(model=None, best_epoch=1, trained_parameters=0, history=[Epoch(epoch=1, score=0.5, errors=none)])
-    shifts = module._shifts(base, split.learnt)
+    shifts = module.fitted_shifts(base, split.learnt)
     verdict = judge(base, other, split, shifts, tuned, asked)
     text = "; ".join(verdict.reasons)
     assert "held-out force error 0.0000 became 0." in text, "the frames are the base's own"
