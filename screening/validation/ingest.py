@@ -254,15 +254,16 @@ def _merged(one: Verdict, other: Verdict) -> Verdict:
 
 
 def _own_job(path: Path) -> dict[str, Any] | None:
-    """The job.json beside the inputs of a job whose manifest is elsewhere."""
+    """The job.json beside the inputs of a job whose manifest is elsewhere; other programs write files of that name too."""
     file = (path if path.is_dir() else path.parent) / JOB_FILE
     if not file.is_file():
         return None
     try:
         job = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise UserError(f"{file} is damaged; remove it and name the settings with --settings.") from error
-    return job if isinstance(job, dict) else None
+        raise CalculationUnreadable(f"{file} is damaged; remove it and name the settings with --settings") from error
+    ours = isinstance(job, dict) and isinstance(job.get("settings"), str) and isinstance(job.get("name"), str)
+    return job if ours else None
 
 
 def _undisputed(accepted: dict[str, list[Accepted]], library: DataLibrary) -> dict[str, list[Accepted]]:

@@ -7,7 +7,7 @@ import pytest
 from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
-from dft_errors import deal, separation_rows, surface_energy
+from dft_errors import deal, hop_rows, separation_rows, surface_energy
 
 from screening.validation.training_set import LabelledFrame
 
@@ -43,6 +43,25 @@ def test_surface_energy_of_emt_copper_matches_ase():
     double.calc = EMT()
     nothing = surface_energy(double, crystal, double.get_potential_energy(), crystal.get_potential_energy())
     assert nothing == pytest.approx(0.0, abs=1e-6)
+
+
+def test_a_hop_is_told_from_either_end_and_by_charge():
+    class Flat:
+        def evaluate(self, structures):
+            from screening.potentials.base import Evaluation
+
+            return [Evaluation(energy=float(s.positions[0, 0]), forces=np.zeros((len(s), 3))) for s in structures]
+
+    def cell(x, energy):
+        atoms = fcc111("Cu", (1, 1, 1), vacuum=5.0)
+        atoms.positions[0, 0] = x
+        atoms.calc = SinglePointCalculator(atoms, energy=energy)
+        return atoms
+
+    frames = {"Mg-a": cell(0, -5.0), "Mg-saddle": cell(2, -4.0), "Mg-b": cell(1, -5.5)}
+    frames |= {"Mg-a-1": cell(0, -1.0), "Mg-saddle-1": cell(2, 0.5), "pulled-0.0": cell(0, 0.0)}
+    rows = [(r["charge"], r["from"], r["dft"], r["flat"]) for r in hop_rows(frames, {"flat": Flat()})]
+    assert rows == [(0, "a", 1.0, 2.0), (0, "b", 1.5, 1.0), (-1, "a", 1.5, 2.0)]
 
 
 def test_separation_is_counted_from_the_largest_distance():

@@ -122,17 +122,22 @@ def test_two_runs_that_disagree_are_named_and_neither_ingested(tmp_path, paper, 
     assert "50.0 meV/atom" in again.output
 
 
-def test_strange_files_do_not_stop_the_batch(tmp_path, paper, nio_run, copy_of):
+def test_strange_files_do_not_stop_the_batch(tmp_path, paper, nio_run, static_run, copy_of):
     look_like_vasp(copy_of(nio_run, "good"))
     strange = copy_of(nio_run, "strange")
     (strange / "INCAR").write_bytes(b"\xff\xfe LDAUU = what\n = 3\n")
     (strange / "POSCAR").write_text("")
+    foreign, cut = copy_of(static_run, "foreign"), copy_of(static_run, "cut")
+    look_like_vasp(foreign)
+    (foreign / "job.json").write_text('{"name": ["queue"], "settings": {"walltime": 3600}}')  # another program's
+    (cut / "job.json").write_text('{"name": "c/bulk", "sett')
     (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
     (tmp_path / "runs" / "binary").mkdir()
     (tmp_path / "runs" / "binary" / "OUTCAR").write_bytes(bytes(range(256)) * 20)
     report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
-    assert report.outcome.added == ["runs/good"]
-    assert set(dict(report.refused)) == {"runs/strange", "runs/binary"}
+    assert report.outcome.added == ["runs/foreign", "runs/good"]
+    assert set(dict(report.refused)) == {"runs/strange", "runs/binary", "runs/cut"}
+    assert "job.json is damaged; remove it" in dict(report.refused)["runs/cut"]
 
 
 def test_element_that_the_settings_do_not_know_refuses_that_run_alone(tmp_path, paper, nio_run, copy_of):
