@@ -179,20 +179,30 @@ def surface_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential
 
 
 def separation_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
-    """Energy of the interface pulled apart rigidly, J/m2 above its largest separation, on the same structures."""
+    """Energy of the interface pulled apart rigidly, J/m2 above its largest separation, on the same structures.
+
+    The last row, where both slabs were computed alone, is what their sum is above the largest separation.
+    """
     from screening.properties.parent import EV_PER_A2
 
-    pulled = {float(name.removeprefix("pulled-")): a for name, a in frames.items() if name.startswith("pulled-")}
+    pulled = {float(name.removeprefix("pulled-")): [a] for name, a in frames.items() if name.startswith("pulled-")}
     if len(pulled) < 2:
         return []
     far = max(pulled)
-    a, b = pulled[far].cell.array[:2]
+    parts: dict[float | str, list[Atoms]] = {d: pulled[d] for d in sorted(pulled)}
+    alone = [a for name, a in frames.items() if name.startswith("alone-")]
+    if len(alone) == 2:
+        parts["alone"] = alone
+    a, b = pulled[far][0].cell.array[:2]
     scale = EV_PER_A2 / float(np.linalg.norm(np.cross(a, b)))
-    answers = {name: {d: p.evaluate([bare(x)])[0].energy for d, x in pulled.items()} for name, p in potentials.items()}
-    answers = {"dft": {d: x.get_potential_energy() for d, x in pulled.items()}, **answers}
+    answers = {"dft": {d: sum(x.get_potential_energy() for x in own) for d, own in parts.items()}}
+    for name, potential in potentials.items():
+        answers[name] = {
+            d: sum(e.energy for e in potential.evaluate([bare(x) for x in own])) for d, own in parts.items()
+        }
     return [
         {"separation_A": d, **{name: (energies[d] - energies[far]) * scale for name, energies in answers.items()}}
-        for d in sorted(pulled)
+        for d in parts
     ]
 
 

@@ -13,7 +13,9 @@ from screening.errors import CandidateFailed, UserError
 def label_command(
     structures: Annotated[Path, typer.Argument(metavar="FILE", help="Structures: extxyz, CIF, POSCAR, ...")],
     out: Annotated[Path, typer.Option("--out", help="Folder; one sub-folder a structure, a stopped run continues.")],
-    settings: Annotated[str, typer.Option("--settings", help="gpaw-pbe, gpaw-lcao or a YAML file.")] = "gpaw-pbe",
+    settings: Annotated[
+        str, typer.Option("--settings", help="gpaw-pbe, gpaw-gamma, gpaw-lcao or a YAML file.")
+    ] = "gpaw-pbe",
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Names that begin with this; repeatable.")
     ] = None,

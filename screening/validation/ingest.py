@@ -254,7 +254,7 @@ def _merged(one: Verdict, other: Verdict) -> Verdict:
 
 
 def _own_job(path: Path) -> dict[str, Any] | None:
-    """The job.json beside the inputs of a job whose manifest is elsewhere; other programs write files of that name too."""
+    """The job.json beside the inputs of a job whose manifest is elsewhere; other programs have files of that name."""
     file = (path if path.is_dir() else path.parent) / JOB_FILE
     if not file.is_file():
         return None

@@ -80,4 +80,11 @@ def test_separation_is_counted_from_the_largest_distance():
     area = np.linalg.norm(np.cross(*atoms.cell.array[:2]))
     assert near["dft"] == pytest.approx(-2.0 / area * 16.0217663, rel=1e-6)
     assert (far["dft"], near["flat"]) == (0.0, 0.0)
+    for half, energy in (("cathode", -0.5), ("coating", -0.25)):
+        pulled[f"alone-{half}"] = fcc111("Cu", (1, 1, 1), vacuum=5.0)
+        pulled[f"alone-{half}"].calc = SinglePointCalculator(pulled[f"alone-{half}"], energy=energy)
+    apart = separation_rows(pulled, {"flat": Flat()})[-1]
+    assert apart["separation_A"] == "alone"
+    assert apart["dft"] == pytest.approx(0.25 / area * 16.0217663, rel=1e-6)
+    assert apart["flat"] == pytest.approx(5.0 / area * 16.0217663, rel=1e-6)
     assert separation_rows({}, {}) == []

@@ -13,7 +13,7 @@ from screening.validation.settings import load_validation_settings
 NOT_A_CHOICE = {"name", "engine", "functional", "why"}
 
 
-@pytest.mark.parametrize("name", ["gpaw-pbe", "gpaw-lcao"])
+@pytest.mark.parametrize("name", ["gpaw-pbe", "gpaw-gamma", "gpaw-lcao"])
 def test_every_choice_has_its_reason(name: str):
     settings = load_validation_settings(name)
     assert settings.model_fields_set - NOT_A_CHOICE == set(settings.why)
