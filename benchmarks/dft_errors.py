@@ -136,12 +136,18 @@ def barrier_rows(
         start, top = frames[images[0]], frames[images[-1]]
         formula = top.info["formula"]
         tuned = [f.potential for f in folds if formula in f.groups]
-        row = {"hop": hop, "n_atoms": len(top), "dft": top.get_potential_energy() - start.get_potential_energy()}
-        for name, potential in {**potentials, **({TUNED: tuned[0]} if tuned else {})}.items():
-            first, last = potential.evaluate([bare(start), bare(top)])
-            row[name] = last.energy - first.energy
-        rows.append(row)
+        judged = {**potentials, **({TUNED: tuned[0]} if tuned else {})}
+        rows.append({"hop": hop, "n_atoms": len(top), **rise(start, top, judged)})
     return rows
+
+
+def rise(start: Atoms, saddle: Atoms, potentials: Mapping[str, Potential]) -> dict[str, float]:
+    """Energy of the saddle above the start (eV), in DFT and by each potential."""
+    found = {"dft": saddle.get_potential_energy() - start.get_potential_energy()}
+    for name, potential in potentials.items():
+        low, high = potential.evaluate([bare(start), bare(saddle)])
+        found[name] = high.energy - low.energy
+    return found
 
 
 def hop_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential]) -> list[dict[str, Any]]:
@@ -153,12 +159,8 @@ def hop_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potential]) -
             start = frames.get(f"{hop}-{end}{charge}")
             if not marked or start is None:
                 continue
-            row: dict[str, Any] = {"hop": hop, "n_atoms": len(saddle), "charge": int(charge or 0), "from": end}
-            row["dft"] = saddle.get_potential_energy() - start.get_potential_energy()
-            for name, potential in potentials.items():
-                low, high = potential.evaluate([bare(start), bare(saddle)])
-                row[name] = high.energy - low.energy
-            rows.append(row)
+            what = {"hop": hop, "n_atoms": len(saddle), "charge": int(charge or 0), "from": end}
+            rows.append(what | rise(start, saddle, potentials))
     return rows
 
 
