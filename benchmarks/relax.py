@@ -2,10 +2,13 @@
 
     OMP_NUM_THREADS=1 python benchmarks/relax.py --json OUT --potential chgnet [--case FILE --cell full]
 
-Every side stops by the same criterion, `Coordinates.fmax` at 0.05 eV/A (for a full cell the stress counts as a force;
-ASE relaxes that cell through its FrechetCellFilter and is stopped from outside), and every structure that is evaluated
-counts. ASE's optimisers run with their defaults. Rows are written as they come and a second run goes on after them;
-`--again` computes only our side anew. torch-sim is no side: it needs Python 3.12 and has no CHGNet.
+Our side is one relaxation for bulk cells and warm starts. A slab or interface as cut from crystals has many minima, and
+there it is the campaign's search for a parent with `move: soft`, cut short (`search`): the given and a displaced start,
+and one hop. One relaxation of the given start stands beside it (`descent`). Every side stops by the same criterion,
+`Coordinates.fmax` at 0.05 eV/A (for a full cell the stress counts as a force; ASE relaxes that cell through its
+FrechetCellFilter and is stopped from outside), and every structure that is evaluated counts. ASE's optimisers run with
+their defaults, L-BFGS from the displaced start as well. Rows are written as they come and a second run goes on after
+them; `--again` computes only our side anew. torch-sim is no side: it needs Python 3.12 and has no CHGNet.
 """
 
 from __future__ import annotations
@@ -13,88 +16,65 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import time
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import ase.io
 import torch
 from ase import Atoms
-from ase.filters import FrechetCellFilter
-from ase.optimize import FIRE, LBFGS
-from peers import CountingCalculator, CountingPotential, machine, read_json, table, write_json
+from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder, Case, Cell
+from relax_sides import FMAX, HOPS, MAX_STEPS, SETTINGS, Run, descend, measure
 
-from screening.engine.coordinates import Coordinates
-from screening.engine.relax import relax_batch
-from screening.engine.tasks import RelaxTask
-from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
 
-FMAX = 0.05
-MAX_STEPS = 600
-
-Run = dict[str, Any]
-
-
-def relax_ours(atoms: Atoms, cell: Cell, potential: Potential, max_steps: int = MAX_STEPS) -> tuple[Run, Atoms]:
-    """Our engine: what it cost, and the relaxed atoms."""
-    counted = CountingPotential(potential)
-    task = RelaxTask(recipe={}, atoms=atoms, cell=cell, fmax=FMAX, max_steps=max_steps)
-    started, cpu = time.perf_counter(), time.process_time()
-    (result,) = relax_batch([task], counted, keys=["case"])
-    run = {"calls": counted.n_calls, "wall_s": time.perf_counter() - started, "potential_s": counted.seconds}
-    run["cpu_s"] = time.process_time() - cpu
-    return run | {"energy_eV": result.energy, "converged": result.converged, "fmax": result.fmax}, result.atoms
-
-
-def relax_ase(optimizer: Any, atoms: Atoms, cell: Cell, potential: Potential, max_steps: int = MAX_STEPS) -> Run:
-    """One of ASE's optimisers with its defaults, stopped by our criterion."""
-    atoms, full = atoms.copy(), cell == "full"
-    coordinates = Coordinates.of(atoms, full_cell=full)
-    calculator = CountingCalculator(potential, stress=full)
-    atoms.calc = calculator
-    started, cpu = time.perf_counter(), time.process_time()
-    steps = optimizer(FrechetCellFilter(atoms) if full else atoms, logfile=None)
-    fmax = float("inf")
-    for _ in steps.irun(fmax=0.0, steps=max_steps):
-        fmax = coordinates.fmax(atoms, calculator.evaluation())
-        if fmax <= FMAX:
-            break
-    run = {"calls": calculator.n_calls, "wall_s": time.perf_counter() - started}
-    run |= {"potential_s": calculator.counter.seconds, "cpu_s": time.process_time() - cpu}
-    return run | {"energy_eV": calculator.results["energy"], "converged": fmax <= FMAX, "fmax": fmax}
+Start = Literal["cold", "warm"]
+OUR_SIDES = ("descent", "search")
 
 
 def row_of(name: str, runs: Run) -> dict[str, Any]:
-    """One row; ASE's figure is that of its better optimiser: converged before not, then fewer calls."""
-    ours, lbfgs, fire, n_atoms = runs["ours"], runs["lbfgs"], runs.get("fire"), runs["n_atoms"]
-    sides = [run for run in (lbfgs, fire) if run is not None]
-    best = min(sides, key=lambda run: (not run["converged"], run["calls"]))
+    """One row. Our figures are those of the search where there was one; ASE's those of its better optimiser from the
+    given start: converged before not, then fewer calls."""
+    descent, lbfgs, fire, n_atoms = runs["descent"], runs["lbfgs"], runs.get("fire"), runs["n_atoms"]
+    ours, displaced = runs.get("search", descent), runs.get("lbfgs_displaced")
+    best = min([run for run in (lbfgs, fire) if run is not None], key=lambda run: (not run["converged"], run["calls"]))
+
+    def above(run: Run, other: Run) -> float:
+        return float(1000 * (run["energy_eV"] - other["energy_eV"]) / n_atoms)
+
     row: dict[str, Any] = {
         "case": name,
         "n_atoms": n_atoms,
+        "search": "search" in runs,
         "force_calls": ours["calls"],
+        "force_calls_descent": descent["calls"],
         "force_calls_ase": best["calls"],
         "force_calls_lbfgs": lbfgs["calls"],
         "force_calls_fire": None if fire is None else fire["calls"],
+        "force_calls_lbfgs_displaced": None if displaced is None else displaced["calls"],
         "wall_s": ours["wall_s"],
+        "wall_s_descent": descent["wall_s"],
         "wall_s_ase": best["wall_s"],
         "wall_s_lbfgs": lbfgs["wall_s"],
         "wall_s_fire": None if fire is None else fire["wall_s"],
         "overhead": 1.0 - ours["potential_s"] / ours["wall_s"],
         "energy_eV": ours["energy_eV"],
+        "energy_descent_eV": descent["energy_eV"],
         "energy_ase_eV": best["energy_eV"],
-        "energy_difference_meV_atom": 1000 * (ours["energy_eV"] - best["energy_eV"]) / n_atoms,
-        "energy_difference_lbfgs_meV_atom": 1000 * (ours["energy_eV"] - lbfgs["energy_eV"]) / n_atoms,
+        "energy_difference_meV_atom": above(ours, best),
+        "energy_difference_lbfgs_meV_atom": above(ours, lbfgs),
+        "energy_difference_fire_meV_atom": None if fire is None else above(ours, fire),
+        "energy_difference_descent_meV_atom": above(descent, best),
+        "energy_difference_lbfgs_displaced_meV_atom": None if displaced is None else above(displaced, best),
         "converged": ours["converged"],
         "converged_lbfgs": lbfgs["converged"],
         "converged_fire": None if fire is None else fire["converged"],
     }
     row["call_ratio"] = row["force_calls_ase"] / row["force_calls"]
     row["call_ratio_lbfgs"] = row["force_calls_lbfgs"] / row["force_calls"]
+    row["call_ratio_lbfgs_descent"] = row["force_calls_lbfgs"] / row["force_calls_descent"]
     row["wall_ratio_ase"] = row["wall_s_ase"] / row["wall_s"]
     row["cpu_ratio_ase"] = best["cpu_s"] / ours["cpu_s"]
     return row
@@ -102,36 +82,42 @@ def row_of(name: str, runs: Run) -> dict[str, Any]:
 
 def medians(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     """Median ratio over all rows, each ratio for itself; the largest energy difference beside them."""
-    names = ("call_ratio", "call_ratio_lbfgs", "wall_ratio_ase", "cpu_ratio_ase", "overhead")
+    names = (
+        "call_ratio",
+        "call_ratio_lbfgs",
+        "call_ratio_lbfgs_descent",
+        "wall_ratio_ase",
+        "cpu_ratio_ase",
+        "overhead",
+    )
     found = {name: statistics.median(row[name] for row in rows) for name in names}
     return found | {"max_energy_difference_meV_atom": max(row["energy_difference_meV_atom"] for row in rows)}
 
 
-PASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("cold", ("ours", "lbfgs")),
-    ("warm", ("ours", "lbfgs")),
-    ("cold", ("fire",)),
+PASSES: tuple[tuple[Start, tuple[str, ...]], ...] = (
+    ("cold", ("descent", "search", "lbfgs")),
+    ("warm", ("descent", "lbfgs")),
+    ("cold", ("fire", "lbfgs_displaced")),
 )
-"""Starts and sides in the order of their use: a benchmark that is cut short lacks FIRE, the slowest, first."""
+"""Starts and sides in the order of their use: a benchmark that is cut short lacks the slowest first."""
 
 
-def measure(side: str, atoms: Atoms, cell: Cell, potential: Potential) -> Run:
-    """One side of one case."""
-    if side == "ours":
-        return relax_ours(atoms, cell, potential)[0]
-    return relax_ase({"lbfgs": LBFGS, "fire": FIRE}[side], atoms, cell, potential)
+def sides_of(sides: Sequence[str], *, searched: bool) -> list[str]:
+    """The sides that apply: only a searched start is displaced."""
+    return [side for side in sides if searched or side not in ("search", "lbfgs_displaced")]
 
 
 def document(potential: str, runs: dict[str, dict[str, Run]], device: str = "cpu") -> dict[str, Any]:
     """What is written: rows and medians of the cold starts, the same of the warm ones, and every side's run."""
     rows, warm_rows = (
-        [row_of(case, one) for case, one in runs[start].items() if {"ours", "lbfgs"} <= one.keys()]
+        [row_of(case, one) for case, one in runs[start].items() if {"descent", "lbfgs"} <= one.keys()]
         for start in ("cold", "warm")
     )
     found: dict[str, Any] = {"fmax_eV_A": FMAX, "max_steps": MAX_STEPS, "machine": machine(potential, device)}
+    found["search"] = {"rattle_A": SETTINGS.rattle, "move": SETTINGS.move, "hops": HOPS}
     if rows:
         found |= medians(rows)
-    calls = {row["case"]: row["force_calls"] for row in rows}
+    calls = {row["case"]: row["force_calls_descent"] for row in rows}
     for row in warm_rows:
         row["force_calls_cold"] = calls.get(row["case"])
     if warm_rows:
@@ -150,7 +136,7 @@ def earlier_runs(path: Path, *, again: bool) -> dict[str, dict[str, Run]]:
     stored = read_json(path).get("runs", {})
     cold, warm = stored.get("cold", {}), stored.get("warm", {})
     if again:
-        cold, warm = {case: {k: v for k, v in one.items() if k != "ours"} for case, one in cold.items()}, {}
+        cold, warm = {case: {k: v for k, v in one.items() if k not in OUR_SIDES} for case, one in cold.items()}, {}
     return {"cold": cold, "warm": warm}
 
 
@@ -162,13 +148,27 @@ def given_case(path: Path, cell: Cell) -> tuple[str, Atoms, Cell]:
 
 
 def print_tables(found: Mapping[str, Any]) -> None:
-    formats = {"call_ratio_lbfgs": ".2f", "wall_s": ".1f", "wall_s_lbfgs": ".1f", "wall_s_fire": ".1f"}
-    formats |= {"overhead": ".1%", "energy_difference_meV_atom": ".2f", "energy_difference_lbfgs_meV_atom": ".2f"}
+    ratios = ("call_ratio_lbfgs", "call_ratio_lbfgs_descent")
+    seconds = ("wall_s", "wall_s_lbfgs", "wall_s_fire")
+    energies = {
+        "energy_difference_meV_atom": "E - E(ASE), meV/atom",
+        "energy_difference_descent_meV_atom": "one relaxation",
+        "energy_difference_lbfgs_displaced_meV_atom": "L-BFGS, displaced",
+    }
+    formats = dict.fromkeys(ratios, ".2f") | dict.fromkeys(seconds, ".1f") | dict.fromkeys(energies, ".2f")
+    formats |= {"overhead": ".1%", "energy_difference_lbfgs_meV_atom": ".2f"}
     columns = {"case": "case", "n_atoms": "atoms", "force_calls": "calls, ours", "force_calls_lbfgs": "ASE L-BFGS"}
     cold = columns | {"force_calls_fire": "ASE FIRE", "call_ratio_lbfgs": "L-BFGS / ours"}
-    cold |= {"wall_s": "s, ours", "wall_s_lbfgs": "s, L-BFGS", "wall_s_fire": "s, FIRE"}
-    cold |= {"energy_difference_meV_atom": "E - E(ASE), meV/atom", "overhead": "not in the potential"}
+    cold |= {"force_calls_descent": "one relaxation", "call_ratio_lbfgs_descent": "L-BFGS / one"}
+    cold |= {
+        "wall_s": "s, ours",
+        "wall_s_lbfgs": "s, L-BFGS",
+        "wall_s_fire": "s, FIRE",
+        "overhead": "not in the potential",
+    }
     print(table(found["rows"], cold, formats))
+    displaced = {"case": "case", **energies, "force_calls_lbfgs_displaced": "calls, L-BFGS displaced"}
+    print(table([row for row in found["rows"] if row["search"]], displaced, formats))
     if found["warm_rows"]:
         warm = columns | {"force_calls_cold": "cold, ours", "call_ratio_lbfgs": "L-BFGS / ours"}
         warm |= {"energy_difference_lbfgs_meV_atom": "E - E(ASE), meV/atom"}
@@ -183,9 +183,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--case", type=Path, help="relax this structure and nothing else")
     parser.add_argument("--cell", choices=("fixed", "full"), default="fixed", help="for --case")
+    parser.add_argument("--search", action="store_true", help="for --case: a cut slab or interface, searched")
     parser.add_argument("--no-warm", action="store_true", help="cold starts only")
     parser.add_argument("--again", action="store_true", help="compute our side anew, keep ASE's")
     arguments = parser.parse_args(argv)
+    if arguments.search and (arguments.case is None or arguments.cell == "full"):
+        parser.error("--search is for a --case of fixed cell: a cut slab or interface")
     torch.set_num_threads(1)
     # SciPy remarks on the last digits of ASE's logarithm of the deformation, at every step of a full cell
     warnings.filterwarnings("ignore", message="logm result may be inaccurate")
@@ -193,7 +196,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     builder, runs = Builder(potential), earlier_runs(arguments.json, again=arguments.again)
 
     def relax(atoms: Atoms, cell: Cell) -> Atoms:
-        return relax_ours(atoms, cell, potential)[1]
+        return descend(atoms, cell, potential)[1]
 
     def start_of(case: Case, start: str) -> tuple[str, Atoms, Cell]:
         return case.name, builder.cold(case) if start == "cold" else builder.warm(case, relax), case.cell
@@ -202,11 +205,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         if start == "warm" and (arguments.no_warm or arguments.case):
             continue
         for case in [None] if arguments.case else CASES:
-            if case is not None and set(sides) <= runs[start].get(case.name, {}).keys():
+            wanted = sides_of(sides, searched=arguments.search if case is None else case.kind != "bulk")
+            if case is not None and set(wanted) <= runs[start].get(case.name, {}).keys():
                 continue
             name, atoms, cell = given_case(arguments.case, arguments.cell) if case is None else start_of(case, start)
             one = runs[start].setdefault(name, {"n_atoms": len(atoms)})
-            for side in [side for side in sides if side not in one]:
+            for side in [side for side in wanted if side not in one]:
                 one[side] = measure(side, atoms, cell, potential)
                 print(start, name, side, one[side]["calls"], one[side]["converged"], flush=True)
                 write_json(arguments.json, document(arguments.potential, runs, arguments.device))

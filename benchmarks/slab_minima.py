@@ -1,4 +1,4 @@
-"""Ways down from a bulk-cut LiNbO3(110) coating slab: independent rattled starts, basin hopping, short anneals.
+"""Ways down from a bulk-cut LiNbO3(110) slab: rattled and softly displaced starts, basin hopping, short anneals.
 
 OMP_NUM_THREADS=1 python benchmarks/slab_minima.py --planes 2 --json OUT
 """
@@ -19,17 +19,18 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
-from screening.config import load_settings
+from screening.config import AdhesionSettings, load_settings
 from screening.engine.run import run_tasks
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.properties.basin_hopping import basin_hopping
+from screening.properties.basin_hopping import basin_hopping, moved
 from screening.structures.crystals import load_crystal
 from screening.structures.interface import find_parents, split
 from screening.structures.placements import rattled
 
 AMPLITUDES = (0.05, 0.1, 0.2, 0.3)
+SOFT_AMPLITUDES = (0.2, 0.35)
 SEEDS = 4
 GENERATIONS = 12
 TEMPERATURES = (800.0, 1200.0)
@@ -58,6 +59,11 @@ def independent_starts(slab: Atoms, relax: Any) -> Iterator[dict[str, Any]]:
         for seed in range(SEEDS if amplitude else 1):
             result = relax(rattled(slab, amplitude, np.random.default_rng(seed)))
             yield {"way": "rattled", "amplitude_A": amplitude, "seed": seed, **facts(result)}
+    for amplitude in SOFT_AMPLITUDES:
+        for seed in range(SEEDS):
+            settings = AdhesionSettings(rattle=amplitude, move="soft")
+            result = relax(moved(slab, settings, np.random.default_rng(seed)))
+            yield {"way": "soft", "amplitude_A": amplitude, "seed": seed, **facts(result)}
 
 
 def hops(first: Result, relax: Any, fmax: float) -> Iterator[dict[str, Any]]:

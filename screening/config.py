@@ -69,6 +69,9 @@ class AdhesionSettings(_Section):
     race_margin: float = Field(2.0, gt=0, description="eV above the lowest placement that count as hopeless then")
     n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
     rattle: float = Field(0.2, ge=0, description="A, of rattled starts and hops of the parent and of the slabs")
+    move: Literal["independent", "soft"] = Field(
+        "independent", description="how starts and hops of the parent are rattled: atom by atom or along soft motions"
+    )
     n_rattled: int = Field(3, ge=1, description="rattled starts of every slab")
     hop_width: int = Field(2, ge=1, description="hops of one generation, all from the lowest arrangement so far")
     slab_hops: int = Field(8, ge=0, description="generations of basin hopping of the pristine coating slab")

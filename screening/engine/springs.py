@@ -16,7 +16,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import covalent_radii
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cho_factor, cho_solve, cholesky, solve_triangular
 
 from screening.potentials.neighbors import pairs
 
@@ -77,3 +77,32 @@ def model_solver(atoms: Atoms, free_rows: NDArray[np.bool_], scale: float | None
         return out.reshape(vector.shape)
 
     return solve
+
+
+def soft_displacement(atoms: Atoms, amplitude: float, rng: np.random.Generator, free: NDArray[np.bool_]) -> Array:
+    """Random displacement that is large along the model's soft motions and small along its stiff ones.
+
+    Drawn from the Gaussian of classical harmonic motion, whose covariance is proportional to the inverse Hessian (here
+    the model's). Independent displacements of the same size break bonds long before they carry a soft atom away.
+
+    Parameters
+    ----------
+    amplitude
+        Root mean square of one component of the free atoms' displacements, over all draws, A.
+    free
+        Atoms that are displaced, (N,); the others are held while the covariance is taken.
+
+    Returns
+    -------
+    Array
+        (N, 3) A, zero where an atom is not free.
+    """
+    displacement = np.zeros((len(atoms), 3))
+    if amplitude == 0 or not free.any():
+        return displacement
+    rows = np.repeat(free, 3)
+    factor = cholesky(model_hessian(atoms, None)[np.ix_(rows, rows)], lower=True)
+    inverse = solve_triangular(factor, np.eye(len(factor)), lower=True)
+    draw = inverse.T @ rng.normal(size=len(factor))
+    displacement[free] = amplitude / np.sqrt((inverse**2).sum() / len(factor)) * draw.reshape(-1, 3)
+    return displacement

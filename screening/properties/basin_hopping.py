@@ -14,6 +14,8 @@ import numpy as np
 from ase import Atoms
 
 from screening.config import AdhesionSettings
+from screening.engine.coordinates import frozen_mask
+from screening.engine.springs import soft_displacement
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.structures.placements import rattled
 
@@ -21,6 +23,25 @@ from screening.structures.placements import rattled
 def full_relaxation(recipe: dict[str, Any], atoms: Atoms, settings: AdhesionSettings) -> RelaxTask:
     """Relax to the preset's force at fixed cell."""
     return RelaxTask(recipe=recipe, atoms=atoms, fmax=settings.fmax, max_steps=settings.max_steps)
+
+
+def moved(atoms: Atoms, settings: AdhesionSettings, rng: np.random.Generator, *, region: int | None = None) -> Atoms:
+    """A copy whose free atoms (of one region, if given) are rattled by `settings.rattle` (A), as `settings.move` says.
+
+    Soft motions are those of the engine's model Hessian (`soft_displacement`, docs/engine.md).
+    """
+    if settings.move == "independent":
+        return rattled(atoms, settings.rattle, rng, region=region)
+    copy, free = atoms.copy(), ~frozen_mask(atoms)
+    if region is not None:
+        free &= copy.arrays["region"] == region
+    copy.set_positions(copy.positions + soft_displacement(copy, settings.rattle, rng, free), apply_constraint=False)
+    return copy
+
+
+def move_recipe(settings: AdhesionSettings) -> dict[str, Any]:
+    """What tells rattled starts and hops of one kind from those of another."""
+    return {"rattle": settings.rattle} | ({} if settings.move == "independent" else {"move": settings.move})
 
 
 def basin_hopping(
@@ -49,8 +70,8 @@ def basin_hopping(
     for hop in range(hops):
         results = yield [
             full_relaxation(
-                {**recipe, "hop": hop, "start": n, "rattle": settings.rattle, "parents": [best.key]},
-                rattled(best.atoms, settings.rattle, np.random.default_rng([hop, n]), region=region),
+                {**recipe, "hop": hop, "start": n, **move_recipe(settings), "parents": [best.key]},
+                moved(best.atoms, settings, np.random.default_rng([hop, n]), region=region),
                 settings,
             )
             for n in range(settings.hop_width)

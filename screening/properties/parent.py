@@ -13,11 +13,10 @@ from ase import Atoms
 from screening.config import AdhesionSettings, InterfaceSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
-from screening.properties.basin_hopping import basin_hopping, full_relaxation, lowest
+from screening.properties.basin_hopping import basin_hopping, full_relaxation, lowest, move_recipe, moved
 from screening.properties.bulk import Crystal
 from screening.structures.contact import reacted
 from screening.structures.interface import Parent, find_parents, shift, split
-from screening.structures.placements import rattled
 
 logger = logging.getLogger(__name__)
 
@@ -167,8 +166,8 @@ def relax_parent(
     where = {"step": "parent/relax", "registry": list(registry), "gap": gap}
     results = yield [
         full_relaxation(
-            {**recipe, **where, "start": n, "rattle": settings.rattle if n else 0.0},
-            rattled(first, settings.rattle if n else 0.0, np.random.default_rng(n), region=1),
+            {**recipe, **where, "start": n, **(move_recipe(settings) if n else {"rattle": 0.0})},
+            moved(first, settings, np.random.default_rng(n), region=1) if n else first.copy(),
             settings,
         )
         for n in range(interface.parent_starts)
@@ -204,10 +203,13 @@ def _lowest_coating(
     """The pristine coating slab alone: from bulk, rattled and not, and the interface's half; then basin hopping."""
     recipe = {"step": "parent/coating", "parents": [interface.key]}
     slab = split(cut)[1]
+    soft = move_recipe(settings) if settings.move == "soft" else {}
     starts = {"cut": slab, "half": split(interface.atoms)[1]}
     for n in range(1, n_starts):
-        starts[f"rattled {n}"] = rattled(slab, settings.rattle, np.random.default_rng(n))
-    results = yield [full_relaxation({**recipe, "from": label}, atoms, settings) for label, atoms in starts.items()]
+        starts[f"rattled {n}"] = moved(slab, settings, np.random.default_rng(n))
+    results = yield [
+        full_relaxation({**recipe, **soft, "from": label}, atoms, settings) for label, atoms in starts.items()
+    ]
     usable = [r for r in results if r.failure is None]
     if not usable:
         raise CandidateFailed(f"the pristine coating slab cannot be relaxed ({results[0].failure})")

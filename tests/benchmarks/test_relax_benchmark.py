@@ -11,6 +11,7 @@ import peers
 import pytest
 import relax
 import relax_cases
+import relax_sides
 from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
@@ -57,10 +58,12 @@ def test_what_ase_was_given_is_what_the_potential_said(potential: AsePotential, 
 def test_all_sides_stop_at_the_same_minimum_by_the_same_criterion(
     potential: AsePotential, alloy: Atoms, cell: relax_cases.Cell
 ) -> None:
-    runs: dict[str, Any] = {side: relax.measure(side, alloy, cell, potential) for side in ("ours", "lbfgs", "fire")}
+    runs: dict[str, Any] = {
+        side: relax_sides.measure(side, alloy, cell, potential) for side in ("descent", "lbfgs", "fire")
+    }
     for run in runs.values():
         assert run["converged"]
-        assert run["fmax"] <= relax.FMAX
+        assert run["fmax"] <= relax_sides.FMAX
     row = relax.row_of("toy", {"n_atoms": len(alloy), **runs})
     assert row["energy_difference_meV_atom"] == pytest.approx(0.0, abs=1.0)
     assert row["call_ratio"] == row["force_calls_ase"] / row["force_calls"]
@@ -68,11 +71,11 @@ def test_all_sides_stop_at_the_same_minimum_by_the_same_criterion(
 
 
 def test_a_baseline_that_does_not_converge_loses_to_one_that_does(potential: AsePotential, alloy: Atoms) -> None:
-    short = relax.relax_ase(LBFGS, alloy, "fixed", potential, max_steps=2)
+    short = relax_sides.relax_ase(LBFGS, alloy, "fixed", potential, max_steps=2)
     assert (short["calls"], short["converged"]) == (3, False)
-    other = relax.measure("fire", alloy, "fixed", potential)
-    ours = relax.measure("ours", alloy, "fixed", potential)
-    row = relax.row_of("toy", {"n_atoms": len(alloy), "ours": ours, "lbfgs": short, "fire": other})
+    other = relax_sides.measure("fire", alloy, "fixed", potential)
+    ours = relax_sides.measure("descent", alloy, "fixed", potential)
+    row = relax.row_of("toy", {"n_atoms": len(alloy), "descent": ours, "lbfgs": short, "fire": other})
     assert row["force_calls_ase"] == other["calls"]
     assert row["converged_lbfgs"] is False
 
@@ -96,6 +99,43 @@ def test_a_run_that_was_stopped_goes_on_and_again_computes_only_our_side(
     assert row["force_calls_fire"] is not None
     assert second["call_ratio_lbfgs"] == row["force_calls_lbfgs"] / row["force_calls"]
     assert second["machine"]["potential"] == "toy"
+
+
+def test_a_search_counts_all_its_calls_and_relaxes_the_lowest_on(potential: AsePotential, alloy: Atoms) -> None:
+    """Copper and gold with a vacancy: the given start, a displaced one, a hop."""
+    del alloy[3]
+    run = relax_sides.measure("search", alloy, "fixed", potential)
+    again = relax_sides.measure("search", alloy, "fixed", potential, seed=1)
+    assert len(run["energies_eV"]) == 2 + relax_sides.HOPS
+    assert run["converged"]
+    assert run["fmax"] <= relax_sides.FMAX
+    assert run["energy_eV"] <= min(run["energies_eV"])
+    assert run["calls"] > relax_sides.measure("descent", alloy, "fixed", potential)["calls"]
+    assert again["energies_eV"][0] == pytest.approx(run["energies_eV"][0])
+    assert again["calls"] != run["calls"]
+
+
+def test_a_row_takes_the_search_as_ours_and_keeps_the_descent_beside_it() -> None:
+    def run(calls: int, energy: float) -> dict[str, Any]:
+        times = {"wall_s": 2.0, "potential_s": 1.9, "cpu_s": 2.0}
+        return {"calls": calls, "energy_eV": energy, "converged": True, "fmax": 0.04, **times}
+
+    runs = {"descent": run(10, -1.0), "search": run(25, -1.3), "lbfgs": run(50, -1.2), "lbfgs_displaced": run(60, -1.1)}
+    row = relax.row_of("slab", {"n_atoms": 10, **runs})
+    assert (row["call_ratio_lbfgs"], row["call_ratio_lbfgs_descent"]) == (2.0, 5.0)
+    assert row["energy_difference_meV_atom"] == pytest.approx(-10.0)
+    assert row["energy_difference_descent_meV_atom"] == pytest.approx(20.0)
+    assert row["energy_difference_lbfgs_displaced_meV_atom"] == pytest.approx(10.0)
+
+
+def test_bulk_cells_are_not_searched() -> None:
+    assert relax.sides_of(("descent", "search", "lbfgs"), searched=False) == ["descent", "lbfgs"]
+
+
+def test_a_search_of_a_full_cell_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        relax.main(["--json", str(tmp_path / "out"), "--case", "any", "--cell", "full", "--search"])
+    assert "fixed cell" in capsys.readouterr().err
 
 
 def test_cases_are_doped_and_distinct() -> None:

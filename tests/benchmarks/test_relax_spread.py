@@ -1,17 +1,20 @@
-"""How final energies of shaken starts are summed up."""
+"""How the seeds of a search are summed up."""
 
 from __future__ import annotations
 
+import pytest
 from relax_spread import summary
 
 
-def test_energies_count_from_the_lowest_of_both_sides() -> None:
-    def run(energy: float, calls: int, *, converged: bool = True) -> dict[str, float | bool]:
-        return {"energy_eV": energy, "calls": calls, "converged": converged}
-
-    runs = {"ours": [run(-10.0, 5), run(-9.9, 7)], "lbfgs": [run(-9.98, 20), run(-9.96, 30, converged=False)]}
-    found = summary(runs, 10)
-    assert [round(e, 6) for e in found["above_ours_meV_atom"]] == [0.0, 10.0]
-    assert [round(e, 6) for e in found["above_lbfgs_meV_atom"]] == [2.0, 4.0]
-    assert (found["calls_ours"], found["calls_lbfgs"]) == (6, 25)
-    assert (found["unconverged_ours"], found["unconverged_lbfgs"]) == (0, 1)
+def test_energies_are_counted_per_atom_from_ase_and_a_millielectronvolt_is_equal() -> None:
+    row = {"case": "slab", "n_atoms": 10, "energy_ase_eV": -10.0, "force_calls_lbfgs": 200}
+    runs = [
+        {"energy_eV": -10.3, "calls": 100, "converged": True},
+        {"energy_eV": -9.991, "calls": 50, "converged": True},
+        {"energy_eV": -9.98, "calls": 80, "converged": False},
+    ]
+    found = summary(runs, row)
+    above = [found[f"{kind}_meV_atom"] for kind in ("lowest", "median", "highest")]
+    assert above == pytest.approx([-30.0, 0.9, 2.0])
+    assert (found["not_higher"], found["converged"], found["seeds"]) == (2, 2, 3)
+    assert (found["calls"], found["call_ratio_lbfgs"]) == (80, 2.5)

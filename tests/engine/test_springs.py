@@ -8,7 +8,7 @@ from ase import Atoms
 from ase.build import bulk
 
 from screening.engine import springs
-from screening.engine.springs import model_hessian, model_solver
+from screening.engine.springs import model_hessian, model_solver, soft_displacement
 
 
 @pytest.fixture
@@ -65,3 +65,34 @@ def test_solver_inverts_the_hessian_of_the_free_rows(salt: Atoms) -> None:
     assert not step[2].any()
     back = (model_hessian(salt, None) @ step.ravel()).reshape(-1, 3)
     assert np.allclose(back[free], forces[free])
+
+
+def test_soft_displacements_have_the_covariance_of_the_inverse_hessian(salt: Atoms) -> None:
+    free = np.ones(len(salt), dtype=bool)
+    free[[0, 5]] = False
+    rng = np.random.default_rng(0)
+    draws = np.array([soft_displacement(salt, 0.3, rng, free) for _ in range(3000)])
+    assert not draws[:, ~free].any()
+    assert np.sqrt((draws[:, free] ** 2).mean()) == pytest.approx(0.3, rel=0.01)
+    rows = np.repeat(free, 3)
+    inverse = np.linalg.inv(model_hessian(salt, None)[np.ix_(rows, rows)])
+    expected = 0.3**2 * inverse / np.diag(inverse).mean()
+    found = np.cov(draws.reshape(len(draws), -1)[:, rows].T)
+    assert np.linalg.norm(found - expected) < 0.15 * np.linalg.norm(expected)
+
+
+def test_a_soft_displacement_spares_bonds_that_an_independent_one_stretches() -> None:
+    """Two atoms bound to each other and to nothing else move together."""
+    pair = Atoms("O2", positions=[[5, 5, 5], [6.2, 5, 5]], cell=[12] * 3, pbc=True)
+    rng = np.random.default_rng(0)
+    lengths = []
+    for _ in range(500):
+        moved = pair.positions + soft_displacement(pair, 0.3, rng, np.array([True, True]))
+        lengths.append(moved[1, 0] - moved[0, 0])
+    assert np.std(lengths) < 0.5 * 0.3 * np.sqrt(2)
+
+
+def test_no_displacement_where_none_is_asked_for_or_nothing_is_free(salt: Atoms) -> None:
+    rng = np.random.default_rng(0)
+    assert not soft_displacement(salt, 0.0, rng, np.ones(len(salt), dtype=bool)).any()
+    assert not soft_displacement(salt, 0.3, rng, np.zeros(len(salt), dtype=bool)).any()

@@ -52,6 +52,20 @@ def test_only_the_free_coating_of_later_starts_is_rattled(geometry: Parent) -> N
     assert len({str(sorted(t.recipe.items(), key=str)) for t in (first, second, third)}) == 3
 
 
+def test_a_soft_move_displaces_the_free_coating_only_and_is_another_computation(geometry: Parent) -> None:
+    soft = SETTINGS.adhesion.model_copy(update={"move": "soft", "rattle": 0.3})
+    interface = SETTINGS.interface.model_copy(update={"parent_starts": 2})
+    flow = relax_parent(geometry, (0.25, 0.5), 2.2, soft, recipe={"test": 1}, interface=interface)
+    first, second = next(flow)
+    _, (as_before, rattled) = started(geometry, 2)
+    moved = second.atoms.positions - first.atoms.positions
+    region = first.atoms.arrays["region"]
+    assert not moved[region == 0].any()
+    assert np.sqrt((moved[region == 1] ** 2).mean()) == pytest.approx(0.3, rel=0.2)
+    assert first.recipe == as_before.recipe
+    assert second.recipe != rattled.recipe
+
+
 def test_the_lowest_converged_start_is_the_parent(geometry: Parent) -> None:
     flow, tasks = started(geometry, 4)
     results = [
