@@ -67,6 +67,7 @@ def main() -> None:
             own.append(measure("search", cold, case.cell, potential, seed))
             print(name, seed, own[-1]["calls"], own[-1]["energies_eV"], flush=True)
             write_json(arguments.json, {**about, "rows": rows(), "runs": runs})
+    write_json(arguments.json, {**about, "rows": rows(), "runs": runs})
     columns = {"case": "case", "seeds": "seeds", "calls": "calls, median", "calls_lbfgs": "ASE L-BFGS"}
     columns |= {"call_ratio_lbfgs": "L-BFGS / ours"}
     columns |= {f"{kind}_meV_atom": kind for kind in ("lowest", "median", "highest")}

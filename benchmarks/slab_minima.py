@@ -66,15 +66,15 @@ def independent_starts(slab: Atoms, relax: Any) -> Iterator[dict[str, Any]]:
             yield {"way": "soft", "amplitude_A": amplitude, "seed": seed, **facts(result)}
 
 
-def hops(first: Result, relax: Any, fmax: float) -> Iterator[dict[str, Any]]:
+def hops(first: Result, relax: Any, fmax: float, change: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The package's own basin hopping from the relaxed cut slab, driven without a store."""
-    settings = load_settings("quick", None, {"adhesion": {"fmax": fmax, "max_steps": 400}}).adhesion
+    settings = load_settings("quick", None, {"adhesion": {"fmax": fmax, "max_steps": 400, **change}}).adhesion
     flow = basin_hopping(first, settings, recipe={"benchmark": "slab_minima"}, hops=GENERATIONS)
     tasks = next(flow)
     for generation in range(GENERATIONS):
         results = [relax(task.atoms) for task in tasks]
         for result in results:
-            yield {"way": "hop", "generation": generation, **facts(result)}
+            yield {"way": f"hop, {settings.move}", "generation": generation, **facts(result)}
         try:
             tasks = flow.send(results)
         except StopIteration:
@@ -130,7 +130,8 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     ways = (
         independent_starts(slab, relax),
-        hops(relax(slab), relax, arguments.fmax),
+        hops(relax(slab), relax, arguments.fmax, {}),
+        hops(relax(slab), relax, arguments.fmax, {"move": "soft", "rattle": SOFT_AMPLITUDES[-1]}),
         anneals(slab, relax, potential),
     )
     for way in ways:
