@@ -3,12 +3,13 @@
     OMP_NUM_THREADS=1 python benchmarks/relax.py --json OUT --potential chgnet [--case FILE --cell full]
 
 Our side is one relaxation for bulk cells and warm starts. A slab or interface as cut from crystals has many minima, and
-there it is the campaign's search for a parent with `move: soft`, cut short (`search`): the given and a displaced start,
-and one hop. One relaxation of the given start stands beside it (`descent`). Every side stops by the same criterion,
-`Coordinates.fmax` at 0.05 eV/A (for a full cell the stress counts as a force; ASE relaxes that cell through its
-FrechetCellFilter and is stopped from outside), and every structure that is evaluated counts. ASE's optimisers run with
-their defaults, L-BFGS from the displaced start as well. Rows are written as they come and a second run goes on after
-them; `--again` computes only our side anew. torch-sim is no side: it needs Python 3.12 and has no CHGNet.
+there it is the campaign's starts of a parent with `move: soft` (`search`): as given and two displaced ones, of which
+the lowest is relaxed to the end. One relaxation of the given start stands beside it (`descent`). Every side stops by
+the same criterion, `Coordinates.fmax` at 0.05 eV/A (for a full cell the stress counts as a force; ASE relaxes that cell
+through its FrechetCellFilter and is stopped from outside), and every structure that is evaluated counts. ASE's
+optimisers run with their defaults, L-BFGS from the first displaced start as well. Rows are written as they come and a
+second run goes on after them; `--again` computes only our side anew. torch-sim is no side: it needs Python 3.12 and has
+no CHGNet.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ import torch
 from ase import Atoms
 from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder, Case, Cell
-from relax_sides import FMAX, HOPS, MAX_STEPS, SETTINGS, Run, descend, measure
+from relax_sides import FMAX, MAX_STEPS, SETTINGS, STARTS, Run, descend, measure
 
 from screening.potentials.registry import load_potential
 
@@ -114,7 +115,12 @@ def document(potential: str, runs: dict[str, dict[str, Run]], device: str = "cpu
         for start in ("cold", "warm")
     )
     found: dict[str, Any] = {"fmax_eV_A": FMAX, "max_steps": MAX_STEPS, "machine": machine(potential, device)}
-    found["search"] = {"rattle_A": SETTINGS.rattle, "move": SETTINGS.move, "hops": HOPS}
+    found["search"] = {
+        "rattle_A": SETTINGS.rattle,
+        "move": SETTINGS.move,
+        "displaced_starts": STARTS,
+        "fmax_eV_A": SETTINGS.fmax,
+    }
     if rows:
         found |= medians(rows)
     calls = {row["case"]: row["force_calls_descent"] for row in rows}

@@ -6,7 +6,6 @@ Every side stops by `Coordinates.fmax` at FMAX, and every structure that is eval
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,13 +20,13 @@ from screening.engine.coordinates import Coordinates
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential
-from screening.properties.basin_hopping import basin_hopping, full_relaxation, lowest, moved
+from screening.properties.basin_hopping import full_relaxation, lowest, moved
 
 FMAX = 0.05
 MAX_STEPS = 600
-SEARCH_FMAX = 0.1
-HOPS = 1
-SETTINGS = AdhesionSettings(fmax=SEARCH_FMAX, max_steps=MAX_STEPS, hop_width=1, rattle=0.35, move="soft")
+SEARCH_FMAX = 0.15
+STARTS = 2
+SETTINGS = AdhesionSettings(fmax=SEARCH_FMAX, max_steps=MAX_STEPS, rattle=0.35, move="soft")
 
 Run = dict[str, Any]
 
@@ -38,13 +37,13 @@ def measure(side: str, atoms: Atoms, cell: Cell, potential: Potential, seed: int
         return descend(atoms, cell, potential)[0]
     if side == "search":
         return search(atoms, potential, seed)
-    start = displaced_start(atoms, seed) if side == "lbfgs_displaced" else atoms
+    start = displaced_start(atoms, seed, 0) if side == "lbfgs_displaced" else atoms
     return relax_ase(FIRE if side == "fire" else LBFGS, start, cell, potential)
 
 
-def displaced_start(atoms: Atoms, seed: int) -> Atoms:
-    """Where the search of a cold structure begins."""
-    return moved(atoms, SETTINGS, np.random.default_rng(seed))
+def displaced_start(atoms: Atoms, seed: int, n: int) -> Atoms:
+    """The n-th displaced start of the search of a cold structure."""
+    return moved(atoms, SETTINGS, np.random.default_rng([seed, n]))
 
 
 def descend(atoms: Atoms, cell: Cell, potential: Potential) -> tuple[Run, Atoms]:
@@ -56,28 +55,16 @@ def descend(atoms: Atoms, cell: Cell, potential: Potential) -> tuple[Run, Atoms]
 
 
 def search(atoms: Atoms, potential: Potential, seed: int = 0) -> Run:
-    """The campaign's search for a parent with `move: soft`, cut short: the given and a displaced start, HOPS hops.
-
-    It is made to SEARCH_FMAX, which is what `quick` stops at, and the lowest arrangement is relaxed on to FMAX.
-    """
+    """A parent's starts with `move: soft`, as given and STARTS displaced, to SEARCH_FMAX; the lowest to FMAX."""
     counted, clock = CountingPotential(potential), _Clock()
-
-    def relax(tasks: Sequence[RelaxTask]) -> list[Result]:
-        return relax_batch(tasks, counted, keys=[f"case {n}" for n in range(len(tasks))])
-
-    results = relax([full_relaxation({}, start, SETTINGS) for start in (atoms, displaced_start(atoms, seed))])
-    flow = basin_hopping(lowest([r for r in results if r.failure is None]), SETTINGS, recipe={}, hops=HOPS)
-    tasks, best = next(flow), None
-    while best is None:
-        found = relax([task for task in tasks if isinstance(task, RelaxTask)])
-        results += found
-        try:
-            tasks = flow.send(found)
-        except StopIteration as end:
-            best = end.value
-    (last,) = relax([RelaxTask(recipe={}, atoms=best.atoms, fmax=FMAX, max_steps=MAX_STEPS)])
-    found_energies = [None if r.failure else r.energy for r in results]
-    return _own_run(counted, clock, last) | {"energies_eV": found_energies}
+    starts = [atoms, *(displaced_start(atoms, seed, n) for n in range(STARTS))]
+    keys = [f"start {n}" for n in range(len(starts))]
+    results = relax_batch([full_relaxation({}, start, SETTINGS) for start in starts], counted, keys=keys)
+    best = lowest([r for r in results if r.failure is None])
+    last = RelaxTask(recipe={}, atoms=best.atoms, fmax=FMAX, max_steps=MAX_STEPS)
+    (result,) = relax_batch([last], counted, keys=["last"])
+    energies = [None if r.failure else r.energy for r in results]
+    return _own_run(counted, clock, result) | {"energies_eV": energies}
 
 
 def relax_ase(optimizer: Any, atoms: Atoms, cell: Cell, potential: Potential, max_steps: int = MAX_STEPS) -> Run:

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/relax_spread.py --benchmark docs/relax-benchmark.json --json OUT --seeds 5
 
-A relaxation of such a structure ends in one of many minima, and the displaced start of `relax.py`'s search is a draw:
+A relaxation of such a structure ends in one of many minima, and the displaced starts of `relax.py`'s search are draws:
 what it finds and what it costs is a distribution. ASE's energies and calls are those of `relax.py`'s JSON.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder
-from relax_sides import HOPS, SETTINGS, measure
+from relax_sides import SETTINGS, STARTS, measure
 
 from screening.potentials.registry import load_potential
 
@@ -54,7 +54,13 @@ def main() -> None:
     torch.set_num_threads(1)
     potential = load_potential(arguments.potential, "cpu")
     builder, runs = Builder(potential), read_json(arguments.json).get("runs", {})
-    about = {"rattle_A": SETTINGS.rattle, "move": SETTINGS.move, "hops": HOPS, "machine": machine(arguments.potential)}
+    about: dict[str, Any] = {
+        "rattle_A": SETTINGS.rattle,
+        "move": SETTINGS.move,
+        "displaced_starts": STARTS,
+        "fmax_eV_A": SETTINGS.fmax,
+    }
+    about["machine"] = machine(arguments.potential)
     peers = {row["case"]: row for row in read_json(arguments.benchmark)["rows"]}
     cases = {case.name: case for case in CASES if case.kind != "bulk" and arguments.only in case.name}
 
