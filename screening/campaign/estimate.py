@@ -55,7 +55,7 @@ def estimate(campaign: Campaign) -> Estimate:
     UserError
         When host and cathode have no match within the caps.
     """
-    data = yaml.safe_load(asset("configs", "potentials.yaml").read_text())
+    data = yaml.safe_load(asset("configs", "potentials.yaml").read_text(encoding="utf-8"))
     calls = data["calls"].get(campaign.settings.preset, data["calls"]["standard"])
     steps = _steps(campaign, calls)
     known = data["seconds_per_atom_cpu"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from screening.campaign.score import OBJECTIVES
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import Settings
 from screening.errors import UserError
+from screening.files import write_text
 
 UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_V", "V"))
 
@@ -172,19 +172,6 @@ def write_structures(folder: Path, structures: Mapping[str, Atoms]) -> list[Path
         write_text(path, buffer.getvalue().decode())
         written.append(path)
     return written
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file so that a reader, or a kill at any moment, sees the old content or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def plain(value: Any) -> Any:

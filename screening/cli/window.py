@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from screening.errors import UserError
+from screening.files import write_text
 
 PHYSICS, OUTPUT = "What is computed", "Output"
 
@@ -79,4 +80,4 @@ def window_command(
         console.print(f"Plot: {path}")
     if json_out is not None:
         document = window_document(window, potential, reactions)
-        json_out.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+        write_text(json_out, json.dumps(document, indent=2) + "\n")

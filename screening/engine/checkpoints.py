@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +12,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from screening.files import replacing
 
 logger = logging.getLogger(__name__)
 
@@ -46,17 +46,8 @@ class Checkpoint:
             raise ValueError(f"a checkpoint holds numeric arrays only, none of them called {_META}")
         packed[_META] = np.frombuffer(json.dumps(dict(meta)).encode(), dtype=np.uint8)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # The temporary file is in the same folder: os.replace is atomic only within one file system.
-        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.", suffix=".tmp")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                np.savez(file, **packed)  # type: ignore[arg-type]
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).replace(self.path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        with replacing(self.path) as file:
+            np.savez(file, **packed)  # type: ignore[arg-type]
 
     def load(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
         """Arrays and metadata; None when there is no checkpoint or it is damaged (which is logged)."""

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import io
 import logging
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +15,7 @@ import torch
 from ase import Atoms
 
 from screening.errors import UserError
+from screening.files import sha256_of as sha256_of
 from screening.potentials.base import Evaluation
 from screening.potentials.memory import BatchSize, CudaMeter
 
@@ -33,14 +32,6 @@ def pick_device(device: str) -> str:
     if device.startswith("cuda") and not available:
         raise UserError("--device cuda was asked for, but PyTorch sees no CUDA device; use --device cpu or auto")
     return device
-
-
-def sha256_of(*paths: Path) -> str:
-    """SHA-256 of the files' bytes, one after the other."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from typing import Any
 from screening.assets import asset, cache_dir
 from screening.engine.records import Fidelity, package_versions
 from screening.errors import UserError
+from screening.files import write_text
 from screening.properties.phases import FMAX, MAX_STEPS, MAX_VOLUME_CHANGE, PhaseEnergy
 
 logger = logging.getLogger(__name__)
@@ -108,9 +109,7 @@ def write_energies(
     }
     rows = ",\n".join(f"  {json.dumps(name)}: {json.dumps(_row(e))}" for name, e in sorted(energies.items()))
     text = json.dumps(head, indent=1, ensure_ascii=False)[:-2] + f',\n "phases": {{\n{rows}\n }}\n}}\n'
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    write_text(path, text)
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:

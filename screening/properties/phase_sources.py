@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.errors import UserError
+from screening.files import write_bytes
 from screening.properties.phases import PhaseEnergy
 from screening.properties.pymatgen_entries import BadEntry, lowest_per_composition, phase_from_entry
 
@@ -221,13 +222,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, snapshot: dict[str, Any]) -> None:
     """Write a snapshot in one step, so that no other process ever reads half of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(gzip.compress(json.dumps(snapshot).encode(), mtime=0))
-        partial.replace(path)
+        write_bytes(path, gzip.compress(json.dumps(snapshot).encode(), mtime=0))
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise UserError(f"the snapshot {path} cannot be written ({error}); make its folder writable.") from error
 
 

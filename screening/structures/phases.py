@@ -80,7 +80,7 @@ class PhaseFacts:
 def _all_phases(folder: Path) -> tuple[PhaseFacts, ...]:
     entries: dict[str, tuple[dict[str, Any], str]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        for entry in yaml.load(path.read_text(), Loader=_LOADER) or []:
+        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or []:
             name = entry.get("name", "?")
             if name in entries:
                 raise UserError(f"{path.name}: phase {name} is listed twice; give the second one another name")

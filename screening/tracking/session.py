@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.files import write_text
+
 if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
@@ -147,6 +149,4 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 def write_state(folder: Path, state: Mapping[str, Any]) -> None:
     """Write tracking.json in one step."""
-    temporary = folder / f".{STATE}.{os.getpid()}"
-    temporary.write_text(json.dumps(dict(state), indent=2) + "\n", encoding="utf-8")
-    temporary.replace(folder / STATE)
+    write_text(folder / STATE, json.dumps(dict(state), indent=2) + "\n")

@@ -135,7 +135,7 @@ def _last_words(folder: Path, job: Any) -> str:
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
     for name in (STDERR, LOG):
         path = folder / name
-        lines = path.read_text(errors="replace").split("\n") if path.is_file() else []
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n") if path.is_file() else []
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
         if last:
             return f"the VASP command {how} before its outputs were complete; its last words: {last[:WORDS]}"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
+from screening.files import sha256_of
 from screening.validation.jobs import Job
 
 INPUTS = ".inputs.json"
@@ -39,7 +39,7 @@ def write_job(job: Job, root: Path, write: Write) -> State:
         shutil.rmtree(partial)
     partial.mkdir(parents=True)
     write(job, partial)
-    files = {str(path.relative_to(partial)): _sha256(path) for path in sorted(partial.rglob("*")) if path.is_file()}
+    files = {str(path.relative_to(partial)): sha256_of(path) for path in sorted(partial.rglob("*")) if path.is_file()}
     (partial / INPUTS).write_text(json.dumps(files, indent=1) + "\n", encoding="utf-8")
     if folder.exists():
         shutil.rmtree(folder)  # only what we wrote ourselves, unchanged
@@ -59,7 +59,7 @@ def state_of(folder: Path) -> State:
     there.discard(INPUTS)
     if there - known.keys():
         return "started"
-    same = all(name in there and _sha256(folder / name) == digest for name, digest in known.items())
+    same = all(name in there and sha256_of(folder / name) == digest for name, digest in known.items())
     return "written" if same else "edited"
 
 
@@ -83,7 +83,3 @@ def copy_result(source: Path, target: Path) -> None:
     if target.exists():
         shutil.rmtree(target)
     partial.replace(target)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -21,6 +21,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
 from screening.errors import UserError
+from screening.files import write_text
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
 from screening.validation.engines import CalculationFailed
 from screening.validation.gpaw_settings import GpawSettings
@@ -289,6 +290,4 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}")
-    temporary.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_text(path, json.dumps(data, indent=1) + "\n")

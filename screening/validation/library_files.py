@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
+from screening.files import sha256_of, write_text
 from screening.validation.calculation import Calculation
 from screening.validation.same_structure import Shape
 from screening.validation.training_frames import calculation_id, text_of_frames, training_frames
@@ -88,13 +88,6 @@ def read_frames(path: Path) -> list[Atoms]:
     return frames
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace a file as a whole, so that a killed process leaves the old one."""
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
-
-
 def item_of(new: Accepted) -> Item:
     """Frames and entry of an accepted calculation."""
     frames = training_frames(new.calculation)
@@ -129,7 +122,7 @@ def item_of(new: Accepted) -> Item:
         "candidate": new.candidate,
         "role": new.role,
         "job": new.job,
-        "sha256": {Path(name).name: _sha256(Path(name)) for name in calculation.details.get("files", ())},
+        "sha256": {Path(name).name: sha256_of(Path(name)) for name in calculation.details.get("files", ())},
     }
     return Item(entry, training, energies)
 
@@ -188,11 +181,11 @@ def save_items(folder: Path, items: Iterable[Item]) -> None:
     """Write a data folder; calculations.yaml comes last, so that a killed process leaves no entry without frames."""
     folder.mkdir(parents=True, exist_ok=True)
     held = list(items)
-    write_atomically(folder / TRAINING, text_of_frames(atoms for item in held for atoms in item.training))
+    write_text(folder / TRAINING, text_of_frames(atoms for item in held for atoms in item.training))
     if any(item.energies for item in held) or (folder / ENERGIES).is_file():
-        write_atomically(folder / ENERGIES, text_of_frames(atoms for item in held for atoms in item.energies))
+        write_text(folder / ENERGIES, text_of_frames(atoms for item in held for atoms in item.energies))
     text = yaml.safe_dump([item.entry for item in held], sort_keys=False, allow_unicode=True, width=120)
-    write_atomically(folder / LIST, text)
+    write_text(folder / LIST, text)
 
 
 def read_list(path: Path) -> list[dict[str, Any]]:
@@ -212,11 +205,3 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):
         raise UserError(f"{path} is no list of calculations: put a backup in its place, or ingest into a new folder.")
     return data
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()

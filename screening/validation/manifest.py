@@ -14,6 +14,7 @@ from ase import Atoms
 
 from screening.engine.serialise import structure_hash
 from screening.errors import UserError
+from screening.files import write_text
 from screening.validation.cost import STATEMENT, core_hours, rounded
 from screening.validation.jobs import MANIFEST, Job, Manifest, read_manifest
 from screening.validation.settings import ValidationSettings
@@ -86,7 +87,7 @@ def write_manifest(
         "missing": list(missing),
         "jobs": list(rows.values()),
     }
-    _write(folder / MANIFEST, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
+    write_text(folder / MANIFEST, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120))
     return read_manifest(folder)
 
 
@@ -145,9 +146,3 @@ def count_electrons_of(atoms: Atoms, settings: ValidationSettings) -> float:
 
     labels: dict[str, str] = MPScanRelaxSet.CONFIG["POTCAR"]
     return sum(valence_electrons(labels[s], _ELECTRONS_LIKE) for s in atoms.get_chemical_symbols())
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

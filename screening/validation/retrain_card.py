@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from screening.engine.records import package_versions
-from screening.potentials.batching import sha256_of
+from screening.files import sha256_of, write_text
 from screening.potentials.model_card import FINETUNED, SOFTENING
 
 if TYPE_CHECKING:
@@ -108,9 +108,7 @@ def softening(
 
 def write(card: Mapping[str, Any], path: Path) -> None:
     """Write a card in one step."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(yaml.safe_dump(dict(card), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, yaml.safe_dump(dict(card), sort_keys=False, allow_unicode=True, width=120))
 
 
 def _composition_table(frames: list[LabelledFrame]) -> dict[str, int]:

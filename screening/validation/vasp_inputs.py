@@ -39,13 +39,13 @@ def write_vasp_inputs(job: Job, settings: VaspSettings, folder: Path) -> None:
     labels = [settings.label(symbol) for symbol in blocks(job.atoms)]
     folder.mkdir(parents=True, exist_ok=True)
     _write_potcar(labels, settings.potcar.functional.value, folder)
-    (folder / "INCAR").write_text(str(Incar(tags.values)))
-    (folder / "KPOINTS").write_text(str(Kpoints.gamma_automatic(job.kpoints)))
+    (folder / "INCAR").write_text(str(Incar(tags.values)), encoding="utf-8")
+    (folder / "KPOINTS").write_text(str(Kpoints.gamma_automatic(job.kpoints)), encoding="utf-8")
     (folder / WHY_FILE).write_text(explanation(job, settings, tags), encoding="utf-8")
     for place, atoms in _structures(job):
         (folder / place).mkdir(exist_ok=True)
         poscar = Poscar(structure_of(atoms), comment=f"{job.name} {place}".strip(), sort_structure=False)
-        (folder / place / "POSCAR").write_text(poscar.get_str(significant_figures=16))
+        (folder / place / "POSCAR").write_text(poscar.get_str(significant_figures=16), encoding="utf-8")
     fields = {"settings": settings.name, "engine": settings.engine, **plain_job(job)}
     (folder / JOB_FILE).write_text(json.dumps(fields, indent=1) + "\n", encoding="utf-8")
 
@@ -62,7 +62,7 @@ def _write_potcar(labels: Sequence[str], functional: str, folder: Path) -> None:
     from pymatgen.io.vasp.inputs import Potcar
 
     if not SETTINGS.get(LIBRARY):
-        (folder / "POTCAR.spec").write_text("\n".join(labels) + "\n")
+        (folder / "POTCAR.spec").write_text("\n".join(labels) + "\n", encoding="utf-8")
         return
     try:
         potcar = Potcar(symbols=list(labels), functional=functional)
@@ -71,7 +71,7 @@ def _write_potcar(labels: Sequence[str], functional: str, folder: Path) -> None:
             f"the POTCAR library in {SETTINGS[LIBRARY]} does not give {', '.join(dict.fromkeys(labels))} of "
             f"{functional} ({error}); complete it, or unset {LIBRARY} to get POTCAR.spec files."
         ) from error
-    (folder / "POTCAR").write_text(str(potcar))
+    (folder / "POTCAR").write_text(str(potcar), encoding="utf-8")
 
 
 def explanation(job: Job, settings: VaspSettings, tags: Tags) -> str:

@@ -1,0 +1,107 @@
+"""How files are written, replaced and fingerprinted: the one place for all of them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+# What a file system says that cannot flush: the data are as safe there as they can be.
+_NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for binary writing that takes the place of `path` when the block ends without an error.
+
+    A reader, or a kill at any moment, sees the old content or the new one, never a part. An existing file keeps its
+    permissions, a link keeps pointing to the file that is replaced, and what cannot be replaced (``/dev/stdout``, a
+    named pipe) is written to directly.
+
+    Raises
+    ------
+    OSError
+        Names `path`, whichever step failed (the file system does not, when a disk is full).
+    """
+    with naming(path):
+        target = path.resolve() if path.is_symlink() else path
+        mode = _mode(target)
+        if mode is not None and not stat.S_ISREG(mode):
+            with target.open("wb") as file:
+                yield file
+            return
+        # in the same folder: a replacement is atomic only within one file system
+        temporary = target.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.tmp")
+        try:
+            with temporary.open("xb") as file:
+                if mode is not None:
+                    os.fchmod(file.fileno(), stat.S_IMODE(mode))
+                yield file
+                file.flush()
+                _to_disk(file)
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):  # the error that led here says more
+                temporary.unlink(missing_ok=True)
+            raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """`replacing` with a text in UTF-8; of a file name that is no valid text the odd bytes are spelt out."""
+    write_bytes(path, text.encode("utf-8", errors="backslashreplace"))
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """`replacing` with these bytes."""
+    with replacing(path) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Let an OSError from the block name `path`, where it names no file or one of our own temporary ones.
+
+    Raises
+    ------
+    OSError
+        Of the same kind, with `path` as its file.
+    """
+    try:
+        yield
+    except OSError as error:
+        named = error.filename
+        if error.errno is None or (isinstance(named, str) and not named.endswith(".tmp")):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def sha256_of(*paths: Path) -> str:
+    """SHA-256 of the files' bytes, one after the other; files of any size."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _mode(path: Path) -> int | None:
+    """File type and permissions, None for a file that does not exist yet."""
+    try:
+        return path.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _to_disk(file: BinaryIO) -> None:
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in _NO_FSYNC:
+            raise
