@@ -87,7 +87,7 @@ def load_run(folder: Path) -> StoredRun:
     store = url if "://" in url else folder / STORE
     if isinstance(store, Path) and not store.is_file():
         raise UserError(f"{folder} has no record store ({STORE}); nothing has been computed there yet")
-    records = RecordStore(store).records()
+    records = RecordStore.for_reading(store).records()
     return StoredRun(
         folder=folder,
         settings=settings,

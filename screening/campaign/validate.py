@@ -53,7 +53,7 @@ def plan_validation(
     screen = Screen(
         candidates=[c.name for c in candidates],
         records=latest(records),
-        store=RecordStore(store_of(run)),
+        store=RecordStore.for_reading(store_of(run)),
         labels={y: y_label(y).removeprefix("y") for y in run.settings.adhesion.soc},
         n_fu=run.settings.bulk.n_fu,
     )

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from screening import __version__
+from screening.cli import failures, logs, terminal
 from screening.cli.ingest import ingest_command
 from screening.cli.label import label_command
 from screening.cli.phases import phases_app
@@ -17,7 +18,6 @@ from screening.cli.run import run_command
 from screening.cli.ui import ui_command
 from screening.cli.validate import validate_command
 from screening.cli.window import window_command
-from screening.errors import CandidateFailed, UserError
 
 app = typer.Typer(
     name="screen",
@@ -70,15 +70,13 @@ def with_default_command(arguments: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Run the command line; bad input ends with one sentence and exit code 2, a failed screen with 1."""
+    """Run the command line; whatever goes wrong ends with one sentence and the exit code of `failures.end`."""
+    terminal.prepare()
+    logs.set_up()
     try:
         app(args=with_default_command(sys.argv[1:]), prog_name="screen")
-    except UserError as error:
-        typer.echo(f"screen: {error}", err=True)
-        sys.exit(2)
-    except CandidateFailed as error:
-        typer.echo(f"screen: the screen cannot go on: {error}", err=True)
-        sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("screen: stopped; the same command continues where it was.", err=True)
         sys.exit(130)
+    except Exception as error:  # the last place where it can become a sentence
+        sys.exit(failures.end(error))

@@ -50,13 +50,12 @@ def ingest_command(
     ] = False,
 ) -> None:
     """Check finished calculations and keep them: records for their run, frames for `screen retrain`."""
-    from rich.console import Console
-
+    from screening.report.console import make_console
     from screening.validation.ingest import IngestOptions, ingest
 
     options = IngestOptions(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
     report = ingest(paths, data, options)
-    _print(Console(), report, data)
+    _print(make_console(), report, data)
     if not report.useful:
         raise typer.Exit(2)
 

@@ -24,8 +24,7 @@ def label_command(
     max_atoms: Annotated[int | None, typer.Option("--max-atoms", min=1, help="Leave out larger cells.")] = None,
 ) -> None:
     """Compute single points (energy, forces) with GPAW; `screen ingest` reads the folder."""
-    from rich.console import Console
-
+    from screening.report.console import make_console
     from screening.validation import label as labels
     from screening.validation.engines import make_engine
     from screening.validation.gpaw_settings import GpawSettings
@@ -37,7 +36,7 @@ def label_command(
     found = labels.only(labels.read_structures(structures), only or [])
     if max_atoms is not None:
         found = {name: atoms for name, atoms in found.items() if len(atoms) <= max_atoms}
-    console = Console()
+    console = make_console()
     outcome = labels.label(
         labels.smallest_first(found),
         make_engine(chosen),

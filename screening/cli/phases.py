@@ -31,14 +31,13 @@ def build_command(
     workers: Annotated[int | None, typer.Option("--workers", min=1, help="[default: one per core]")] = None,
 ) -> None:
     """Relax every listed phase and write its energies; a build that was stopped continues."""
-    from rich.console import Console
-
     from screening.campaign.campaign import available_cores
     from screening.cli.progress import LiveProgress
     from screening.properties.phase_build import build_energies
     from screening.properties.phase_files import shipped_path
+    from screening.report.console import make_console
 
-    console = Console()
+    console = make_console()
     target = out if out is not None else shipped_path(potential)
     with LiveProgress(console) as progress:
         built = build_energies(
@@ -64,13 +63,13 @@ def list_command(
     potential: Annotated[str, typer.Option("--potential", help="Whose shipped energies are shown.")] = "chgnet",
 ) -> None:
     """Print the listed phases of a chemical system with source, gate and distance to the hull."""
-    from rich.console import Console
     from rich.table import Table
 
     from screening.engine.records import Fidelity
     from screening.potentials.registry import load_potential
     from screening.properties.phase_build import distance_to_others
     from screening.properties.phase_files import shipped_energies
+    from screening.report.console import make_console
     from screening.structures.phases import load_phases
 
     system = {symbol.strip() for symbol in elements.split(",") if symbol.strip()}
@@ -88,7 +87,7 @@ def list_command(
             "" if distance is None else f"{1000 * distance:.0f}",
             phase.source,
         )
-    Console().print(table)
+    make_console().print(table)
 
 
 @phases_app.command("entry")

@@ -77,11 +77,10 @@ def rank_command(
     ] = False,
 ) -> None:
     """Print a run's ranking again from its stored records; its files stay as they are unless --write is given."""
-    from rich.console import Console
-
     from screening.campaign.load import find_run, load_run
     from screening.campaign.outputs import ranking_document
     from screening.campaign.rerank import rerank, write_again
+    from screening.report.console import make_console
     from screening.report.table import print_ranking
 
     stored = load_run(find_run(run))
@@ -101,7 +100,7 @@ def rank_command(
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     title = f"{stored.folder.name} ({stored.summary.get('status', 'status unknown')})"
-    print_ranking(Console(), ranking, top=top, skipped=stored.skipped, title=title, agreement=ranking.agreement)
+    print_ranking(make_console(), ranking, top=top, skipped=stored.skipped, title=title, agreement=ranking.agreement)
 
 
 def ranking_settings(

@@ -77,8 +77,7 @@ def retrain_command(
     ] = Path("models"),
 ) -> None:
     """Fine-tune the potential on DFT data; with few frames and --run, fit a linear correction per property."""
-    from rich.console import Console
-
+    from screening.report.console import make_console
     from screening.validation.retrain import RetrainSettings, retrain
 
     for option, value, allowed in (
@@ -89,7 +88,7 @@ def retrain_command(
             raise UserError(f"--{option} is {value!r}; use {' or '.join(allowed)}.")
     if learning_rate is not None and not 0 < learning_rate < 1:
         raise UserError(f"--learning-rate is {learning_rate:g}; give a number between 0 and 1, for example 1e-4.")
-    console = Console()
+    console = make_console()
     outcome = retrain(
         RetrainSettings(
             data=tuple(data),

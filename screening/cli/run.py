@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
-from screening.cli import options
+from screening.cli import logs, options
 from screening.errors import UserError
 
 
@@ -29,17 +28,16 @@ def run_command(
     verbose: options.Verbose = False,
 ) -> None:
     """Screen dopants: relax, compute adhesion, barrier and stability, rank."""
-    from rich.console import Console
-
     from screening.campaign.campaign import prepare
     from screening.campaign.estimate import estimate
     from screening.cli.progress import LiveProgress
+    from screening.report.console import make_console
     from screening.report.estimate import print_plan
     from screening.report.table import print_ranking
 
-    level = logging.INFO if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(levelname)s %(name)s: %(message)s")
-    console = Console()
+    if verbose:
+        logs.verbose()
+    console = make_console()
     campaign = prepare(
         dopants=dopants,
         x=x,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,14 +65,12 @@ def validate_command(
     Called again it goes on: jobs that were started or edited are left alone, those that start from a finished one take
     its result.
     """
-    from rich.console import Console
-
     from screening.campaign.load import find_run, load_run
     from screening.campaign.validate import choose, plan_validation
     from screening.engine.runlock import run_lock
+    from screening.report.console import make_console
     from screening.validation.plan import roles_of
 
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     roles = None if only is None else roles_of(only)
     if top is not None and candidates is not None:
         raise UserError("--top and --candidates both choose candidates; give one of them.")
@@ -85,7 +82,7 @@ def validate_command(
     root = out if out is not None else stored.folder / "validation" / chosen_settings.name
     check_root(root, stored.folder, chosen_settings)
     plan = plan_validation(stored, chosen_settings, chosen, only=roles, static=static)
-    console = Console()
+    console = make_console()
     # before anything is written: an engine that cannot run is an error of the command line
     runs_here = _engine(chosen_settings, command) if run_now else None
     with run_lock(root):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from screening.errors import UserError
-from screening.files import write_text
+from screening.files import naming, write_text
 
 PHYSICS, OUTPUT = "What is computed", "Output"
 
@@ -54,18 +54,17 @@ def window_command(
     ] = None,
 ) -> None:
     """Print the range of voltages in which a composition is stable, and what it turns into outside of it."""
-    from rich.console import Console
-
     from screening.cli.progress import LiveProgress
     from screening.properties.competing import compute_phases
     from screening.properties.window import formula_window, parse_formula, reactions_with, window_document
+    from screening.report.console import make_console
     from screening.report.window import plot_window, print_reactions, print_window
 
     names = partners or []
     if json_out is not None and not json_out.parent.is_dir():
         raise UserError(f"the folder of {json_out} does not exist; create it or choose another --json.")
     elements = set().union(*(parse_formula(text) for text in (formula, *names)))
-    console = Console()
+    console = make_console()
     with LiveProgress(console) as progress:
         found = compute_phases(elements, potential, source=phases, substitute=substitute, on_progress=progress)
     own = [p for p in found.phases if set(p.composition) <= set(parse_formula(formula)) | {"Li"}]
@@ -76,7 +75,8 @@ def window_command(
         print_reactions(console, formula, reactions)
     if plot:
         path = Path(f"window-{formula}.png")
-        plot_window(window, path, potential=potential)
+        with naming(path):
+            plot_window(window, path, potential=potential)
         console.print(f"Plot: {path}")
     if json_out is not None:
         document = window_document(window, potential, reactions)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.db import connect
 
 from screening.engine.records import Record, package_versions
+from screening.engine.runlock import has_locks
 from screening.engine.serialise import from_json, pack_atoms, structure_hash, to_json, unpack_atoms
 from screening.engine.tasks import Result
 from screening.errors import UserError
@@ -28,6 +32,25 @@ _PREFIX = "key-"
 
 # What ase.db's decoder raises on bytes that are not its own.
 _DECODING_ERRORS = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, AssertionError)
+
+
+_REMEDIES = {
+    "readonly": "give a run folder that can be written",
+    "full": "free some space, then run the same command again; it continues where it was",
+    "locked": "another process uses it; wait for it to end, or work on a disk with file locks",
+    "locking protocol": "its file system gives no locks; work on a local disk",
+    "unable to open": "check that its folder exists and that you may write there",
+    "disk I/O": "the disk or the network drive does not work; check it, its quota and its file locks",
+}
+
+
+class StoreUnusable(UserError):
+    """The disk, its rights or a server stand in the way; what is stored may well be sound."""
+
+
+def _remedy(reason: str) -> str:
+    """What to do about a complaint of SQLite."""
+    return next((what for word, what in _REMEDIES.items() if word in reason), "check its disk, rights and URL")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +94,41 @@ class RecordStore:
             self._check_file(Path(self.location))
         self._results: dict[str, int] = {}
         self._records: dict[str, int] = {}
+        self._copy: tempfile.TemporaryDirectory[str] | None = None  # lives as long as the store that reads it
         with self._guard():
             # No lock file: run_lock keeps a second run away, and a lock file would survive a killed process.
             options: dict[str, Any] = {"type": "db", "use_lock_file": False} if self._sqlite else {}
             self._db = connect(self.location, **options)
+            if self._sqlite and not has_locks(Path(self.location)):
+                # run_lock has warned; SQLite would wait for its locks in vain and call the database locked
+                self._db._connect = partial(_connect_without_locks, Path(self.location))
             for row in self._db.select(include_data=False):
                 self._index(row.key_value_pairs, row.id)
+
+    @classmethod
+    def for_reading(cls, path_or_url: str | Path) -> RecordStore:
+        """A store that is only read; of a file that cannot be opened where it lies, a copy is.
+
+        SQLite wants to write even for reading where a killed run left a journal, which a read-only folder refuses.
+
+        Raises
+        ------
+        UserError
+            When the file is damaged or is no store of this kind, or is in use, or a server does not answer.
+        """
+        try:
+            return cls(path_or_url)
+        except StoreUnusable as error:
+            if "://" in str(path_or_url) or "locked" in str(error):
+                raise
+        path = Path(path_or_url)
+        copy = tempfile.TemporaryDirectory(prefix="coatscreen-")
+        for suffix in ("", "-journal", "-wal"):
+            if (source := path.with_name(path.name + suffix)).is_file():
+                shutil.copyfile(source, Path(copy.name) / source.name)
+        store = cls(Path(copy.name) / path.name)
+        store.location, store._copy = str(path), copy
+        return store
 
     # -- results ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +217,7 @@ class RecordStore:
         if not path.exists() or path.stat().st_size == 0:
             return
         with self._guard():
-            connection = sqlite3.connect(path)
+            connection = sqlite3.connect(path) if has_locks(path) else _connect_without_locks(path)
             try:
                 verdict = connection.execute("PRAGMA quick_check").fetchone()[0]
                 tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type='table'")}
@@ -185,9 +237,7 @@ class RecordStore:
             text = str(error)
             if "malformed" in text or "no such table" in text:
                 raise self._damaged(error) from error
-            raise UserError(
-                f"the store {self.location} cannot be used ({text}): check its disk, rights and URL"
-            ) from error
+            raise StoreUnusable(f"the store {self.location} cannot be used ({text}): {_remedy(text)}") from error
         except sqlite3.DatabaseError as error:
             raise self._damaged(error) from error
         except _DECODING_ERRORS as error:
@@ -207,6 +257,10 @@ class RecordStore:
 
 
 _SCALARS = ("energy", "fmax", "converged", "n_steps", "n_force_calls", "wall_s")
+
+
+def _connect_without_locks(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{path.absolute().as_uri()}?vfs=unix-none", uri=True, timeout=20)
 
 
 def _pack_result(result: Result) -> dict[str, Any]:

@@ -7,7 +7,10 @@ of which no compound is listed gets compounds predicted by ionic substitution, m
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+import os
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -204,8 +207,6 @@ def compute_phases(
     check_zero_points(potential_name, elements)
     potential = load_potential(potential_name, device, self_check=False)
     fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
-    work = cached_path(fidelity).with_suffix("")
-    work.mkdir(parents=True, exist_ok=True)
     flow = phases_flow(
         elements,
         fidelity=fidelity,
@@ -213,24 +214,60 @@ def compute_phases(
         source=source,
         substitute=[elements] if substitute else (),
     )
-    outcome = run_flows(
-        {"phases": flow},
-        store=RecordStore(work / "store.db"),
-        potential_name=potential_name,
-        device=device,
-        workers=workers,
-        checkpoint_dir=work / "checkpoints",
-        on_progress=on_progress,
-        self_check=False,
-    )["phases"]
-    if outcome.failure is not None:
-        raise UserError(outcome.failure)
-    missing = without_compounds(elements, outcome.value)
+    try:
+        tasks = next(flow)
+    except StopIteration as end:  # every energy is known: nothing is computed, and no cache folder needed
+        found: list[PhaseEnergy] = end.value
+    else:
+        with _work_folder(cached_path(fidelity).with_suffix("")) as work:
+            outcome = run_flows(
+                {"phases": _resumed(flow, tasks)},
+                store=RecordStore(work / "store.db"),
+                potential_name=potential_name,
+                device=device,
+                workers=workers,
+                checkpoint_dir=work / "checkpoints",
+                on_progress=on_progress,
+                self_check=False,
+            )["phases"]
+        if outcome.failure is not None:
+            raise UserError(outcome.failure)
+        found = outcome.value
+    missing = without_compounds(elements, found)
     if missing and substitute:
         raise UserError(
             f"no compound of {', '.join(missing)} could be predicted; add crystals to datasets/phases or use --phases."
         )
-    return PhaseSet(phases=outcome.value, fidelity=fidelity, corrections=potential.corrections)
+    return PhaseSet(phases=found, fidelity=fidelity, corrections=potential.corrections)
+
+
+def _resumed(
+    flow: Generator[list[Task], list[Result], list[PhaseEnergy]], tasks: list[Task]
+) -> Generator[list[Task], list[Result], list[PhaseEnergy]]:
+    """A flow that has asked for its first tasks already."""
+    while True:
+        results = yield tasks
+        try:
+            tasks = flow.send(results)
+        except StopIteration as end:
+            found: list[PhaseEnergy] = end.value
+            return found
+
+
+@contextmanager
+def _work_folder(folder: Path) -> Iterator[Path]:
+    """The folder in the user's cache; where there can be none, a temporary one, and what it holds is computed again."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        usable = os.access(folder, os.W_OK | os.X_OK)
+    except OSError:
+        usable = False
+    if usable:
+        yield folder
+        return
+    logger.warning("%s cannot be written: set COATSCREEN_CACHE to a folder that keeps what is computed now", folder)
+    with tempfile.TemporaryDirectory(prefix="coatscreen-") as temporary:
+        yield Path(temporary)
 
 
 def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:

@@ -136,7 +136,7 @@ def relaxed_crystals(start: Path, phases: Iterable[PhaseFacts]) -> dict[str, tup
         raise UserError(f"{start} holds no {STORE}; give the --work folder of a finished build.")
     wanted = {facts.name: facts for facts in phases}
     found: dict[str, list[tuple[int, Result]]] = {}
-    store = RecordStore(start / STORE)
+    store = RecordStore.for_reading(start / STORE)
     for key in [s.key for s in store.results() if s.step == "phase/relax" and s.failure is None]:
         recipe, result = store.recipe(key), store.get(key)
         facts = wanted.get(recipe["phase"]) if recipe else None

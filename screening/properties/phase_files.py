@@ -43,8 +43,13 @@ def cached_path(fidelity: Fidelity) -> Path:
 
 
 def cached_energies(fidelity: Fidelity) -> dict[str, PhaseEnergy]:
-    """What earlier runs on this machine computed, by phase name."""
-    return read_energies(cached_path(fidelity), fidelity, origin="computed")
+    """What earlier runs on this machine computed, by phase name; none where the cache cannot be read."""
+    path = cached_path(fidelity)
+    try:
+        return read_energies(path, fidelity, origin="computed")
+    except OSError as error:
+        logger.warning("the cache of phase energies %s cannot be read: %s", path, error.strerror)
+        return {}
 
 
 def remember(energies: Iterable[PhaseEnergy], fidelity: Fidelity, corrections: str) -> None:
@@ -55,7 +60,11 @@ def remember(energies: Iterable[PhaseEnergy], fidelity: Fidelity, corrections: s
         path.parent.mkdir(parents=True, exist_ok=True)
         write_energies(path, merged, fidelity, corrections, command="computed on demand")
     except OSError as error:
-        logger.warning("energies of phases could not be cached in %s: %s", path, error)
+        logger.warning(
+            "energies of phases could not be cached in %s (%s): set COATSCREEN_CACHE to a folder that you may write to",
+            path,
+            error.strerror,
+        )
 
 
 def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, PhaseEnergy]:
@@ -75,7 +84,7 @@ def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, P
             return {}
         rows: dict[str, dict[str, Any]] = data["phases"]
         return {name: PhaseEnergy(**{"origin": origin, **_known(row)}) for name, row in rows.items()}
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no file of phase energies ({error}); delete it, it is computed again") from error
 
 

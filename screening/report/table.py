@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from rich import box
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
@@ -87,7 +86,7 @@ def adhesion_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 
 def _table(title: str, caption: str | None = None) -> Table:
     return Table(
-        title=escape(title), title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD,
+        title=Text(title), title_justify="left", caption=caption, caption_justify="left", box=box.SIMPLE_HEAD,
         show_edge=False, pad_edge=False, padding=0,
     )  # fmt: skip
 

@@ -21,9 +21,7 @@ _KINDS = {
 def print_window(console: Console, window: FormulaWindow, *, potential: str, source: str) -> None:
     """Both ends, what the composition turns into beyond them, and the voltage profile."""
     meaning = _KINDS[window.kind].format(phase=window.phase)
-    console.print(
-        f"[bold]{window.formula}[/bold]: {_end(window.reduction)} to {_end(window.oxidation)} V vs Li/Li+ ({meaning})"
-    )
+    console.print(f"{window.formula}: {_end(window.reduction)} to {_end(window.oxidation)} V vs Li/Li+ ({meaning})")
     if window.e_above_hull is not None:
         console.print(f"  above the hull of all other phases: {1000 * window.e_above_hull:.0f} meV/atom")
     if window.decomposition and (window.kind == PINNED or (window.e_above_hull or 0) > 0):
