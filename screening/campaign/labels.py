@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fractions import Fraction
 
 from screening.chemistry.candidate import Candidate, Substitution
+from screening.chemistry.formula import amount_text, read_formula
 
 UNITS: dict[str, str] = {
     "work_of_adhesion": "J/m2",
@@ -47,26 +49,23 @@ def column(prop: str, unit: str | None = None, suffix: str = "") -> str:
 
 
 def formula(candidate: Candidate) -> str:
-    """Formula per formula unit, sites with more than one species in brackets: ``[Li0.833Mg0.083]NbO3``.
+    """Formula per formula unit, sites with more than one species in brackets: ``[Li5/6Mg1/12]NbO3``.
 
-    Li interstitials are counted with the Li site (``Li1.25``), vacancies by the missing amount; numbers have at most
-    three decimals.
+    Li interstitials are counted with the Li site (``Li5/4``), vacancies by the missing amount. Amounts are exact, as
+    fractions, so that what is printed can be typed back (`chemistry.formula.read_formula`).
     """
-    from pymatgen.core import Composition
-
-    host = Composition(candidate.host)
+    host = read_formula(candidate.host).amounts
     defects = candidate.defects
     parts = []
-    for element in host.elements:
-        symbol = element.symbol
+    for symbol, per_unit in host.items():
         on_site = [s for s in defects.substitutions if s.site == symbol]
-        own = host[element] * candidate.n_fu - sum(s.count for s in on_site)
+        own = per_unit * candidate.n_fu - sum(s.count for s in on_site)
         if symbol == "Li":
             own += defects.li_interstitials - defects.li_vacancies
         if symbol == "O":
             own -= defects.o_vacancies
-        species = [(symbol, own / candidate.n_fu)] + [(s.element, s.count / candidate.n_fu) for s in on_site]
-        written = [_amount(name, amount) for name, amount in species if round(amount, 3) > 0]
+        species = [(symbol, own), *((s.element, Fraction(s.count)) for s in on_site)]
+        written = [amount_text(name, amount / candidate.n_fu) for name, amount in species if amount > 0]
         text = "".join(written)
         parts.append(f"[{text}]" if len(written) > 1 else text)
     return "".join(parts)
@@ -100,8 +99,3 @@ def _unique(items: Iterable[str]) -> list[str]:
 
 def _number(value: float) -> str:
     return format(abs(round(value, 3)), "g")
-
-
-def _amount(symbol: str, amount: float) -> str:
-    number = _number(amount)
-    return symbol if number == "1" else f"{symbol}{number}"

@@ -76,7 +76,7 @@ def test_rows_of_the_csv(tmp_path, ranking):
     path, _ = write_ranking(tmp_path, ranking)
     header, *rows = read(path)
     first, _, last = (dict(zip(header, row, strict=True)) for row in rows)
-    assert (first["rank"], first["candidate"], first["formula"]) == ("1", "Mg_Li-vLi-1of12", "[Li0.833Mg0.083]NbO3")
+    assert (first["rank"], first["candidate"], first["formula"]) == ("1", "Mg_Li-vLi-1of12", "[Li5/6Mg1/12]NbO3")
     assert first["flags"] == "thin_slab;li_transferred"
     assert first["migration_barrier_eV"] == "0.333333"
     assert (first["work_of_adhesion_min_J_m2_low"], first["work_of_adhesion_min_J_m2_high"]) == ("1", "1.2")
@@ -117,7 +117,7 @@ def test_summary_is_plain_yaml_that_is_updated(tmp_path, make_doped):
     assert list(data) == ["status", "settings", "candidates", "wall_s", "failures"]
     assert (data["status"], data["wall_s"], data["failures"]) == ("finished", 1.5, {"Mg": ["no force"]})
     assert Settings(**data["settings"]) == Settings()
-    assert data["candidates"][0]["formula"] == "[Li0.667Mg0.167]NbO3"
+    assert data["candidates"][0]["formula"] == "[Li2/3Mg1/6]NbO3"
     assert candidate_from_dict(data["candidates"][0]) == candidate
 
 

@@ -18,7 +18,7 @@ def row(rank, candidate, **fields):
     base = {
         "rank": rank,
         "candidate": candidate,
-        "formula": "[Li0.833Mg0.083]NbO3",
+        "formula": "[Li5/6Mg1/12]NbO3",
         "dopants": "Mg",
         "x": 1 / 12,
         "work_of_adhesion_min_J_m2": 1.0567,
@@ -102,7 +102,7 @@ def test_adhesion_table_has_one_column_per_state_of_charge_and_prints_brackets()
     text = show(adhesion_table(ROWS), 120)
     assert "y = 1 " in text
     assert "y = 0.333" in text
-    assert "[Li0.833Mg0.083]NbO3" in text
+    assert "[Li5/6Mg1/12]NbO3" in text
 
 
 def test_interval_covers_the_farther_end():

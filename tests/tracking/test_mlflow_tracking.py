@@ -24,7 +24,7 @@ def row(rank, candidate, **fields):
     base = {
         "rank": rank,
         "candidate": candidate,
-        "formula": "[Li0.833Mg0.083]NbO3",
+        "formula": "[Li5/6Mg1/12]NbO3",
         "dopants": "Mg",
         "site": "Li",
         "x": 1 / 12,
