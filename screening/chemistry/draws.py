@@ -13,6 +13,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.chemistry.candidate import Defects
+from screening.chemistry.index_lists import INDEX_LISTS, marks
 from screening.errors import CandidateFailed
 
 Mask = NDArray[np.bool_] | None
@@ -50,8 +51,8 @@ def find_pools(atoms: Atoms, defects: Defects, substitutable: Mask, removable: M
     free = np.ones(len(atoms), dtype=bool)
     if "region" in atoms.arrays:
         free &= atoms.get_array("region") == 1
-    for key in ("dopant_indices", "antisite_indices", "interstitial_indices"):
-        free[list(atoms.info.get(key, []))] = False
+    for key in INDEX_LISTS:
+        free[marks(atoms, key)] = False
     replaceable = free if substitutable is None else free & np.asarray(substitutable, dtype=bool)
     leaving = free if removable is None else free & np.asarray(removable, dtype=bool)
     is_oxygen = symbols == "O"

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from screening.chemistry.candidate import Defects
 from screening.chemistry.draws import Choice, Mask, Voids, draw, draw_near, find_pools, settle
 from screening.chemistry.ewald import ewald_matrix
+from screening.chemistry.index_lists import INDEX_LISTS, joined, marks, without
 
 LI_CHARGE = 1
 SAME_ENERGY = 0.02
@@ -160,23 +161,18 @@ def _apply(atoms: Atoms, defects: Defects, choice: Choice, voids: NDArray[np.flo
     charges = new.get_array("oxidation_state").astype(int)
     scaled = atoms.get_scaled_positions(wrap=False)
     host_elements = set(np.array(atoms.get_chemical_symbols())[atoms.arrays.get("region", np.ones(len(atoms))) == 1])
-    marks: dict[str, list[int]] = {
-        key: list(atoms.info.get(key, [])) for key in ("dopant_indices", "antisite_indices", "interstitial_indices")
-    }
+    marked = {key: marks(atoms, key) for key in INDEX_LISTS}
     for s, sites in zip(defects.substitutions, choice.substitutions, strict=True):
         new.numbers[list(sites)] = atomic_numbers[s.element]
         charges[list(sites)] = s.charge
         antisite = s.site == "Li" and s.element in host_elements
-        marks["antisite_indices" if antisite else "dopant_indices"].extend(sites)
+        marked["antisite_indices" if antisite else "dopant_indices"].extend(sites)
     new.set_array("oxidation_state", charges)
     if choice.interstitials:
-        marks["interstitial_indices"].extend(range(len(new), len(new) + len(choice.interstitials)))
+        marked["interstitial_indices"].extend(range(len(new), len(new) + len(choice.interstitials)))
         new = _append_li(new, voids[list(choice.interstitials)])
-    removed = sorted({*choice.li_vacancies, *choice.o_vacancies})
-    del new[removed]
-
-    for key, indices in marks.items():
-        new.info[key] = [int(i - np.searchsorted(removed, i)) for i in indices if i not in removed]
+    new.info.update({key: [int(i) for i in indices] for key, indices in marked.items()})
+    new = without(new, {*choice.li_vacancies, *choice.o_vacancies})
     vacated = scaled[list(choice.li_vacancies)].tolist()
     new.info["vacant_li_sites"] = [list(site) for site in atoms.info.get("vacant_li_sites", [])] + vacated
     taken = set(choice.interstitials)
@@ -188,8 +184,7 @@ def _append_li(atoms: Atoms, scaled: NDArray[np.float64]) -> Atoms:
     """Append Li at fractional coordinates (n, 3); region and plane come from the nearest coating atom."""
     n = len(atoms)
     li = Atoms("Li" * len(scaled), positions=scaled @ atoms.cell.array)
-    grown = atoms.copy()
-    grown.extend(li)
+    grown = joined(atoms, li)
     grown.arrays["oxidation_state"][n:] = LI_CHARGE
     if "region" in atoms.arrays:
         coating = np.flatnonzero(atoms.get_array("region") == 1)

@@ -18,6 +18,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.chemistry.candidate import Candidate
+from screening.chemistry.index_lists import without
 from screening.config import StabilitySettings
 from screening.engine.records import Fidelity, Record, record_from
 from screening.engine.tasks import RelaxTask, Result, Task, require
@@ -130,8 +131,6 @@ def _delithiation(
     sites = loosest_li(bulk.atoms, settings.delithiation_sites)
     tasks: list[Task] = []
     for index in sites:
-        atoms = bulk.atoms.copy()
-        del atoms[index]
         tasks.append(
             RelaxTask(
                 recipe={
@@ -141,7 +140,7 @@ def _delithiation(
                     "seed": seed,
                     "parents": [bulk.key],
                 },
-                atoms=atoms,
+                atoms=without(bulk.atoms, [index]),
                 cell="fixed",
                 fmax=settings.fmax,
                 max_steps=settings.max_steps,

@@ -10,10 +10,10 @@ import numpy.typing as npt
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from screening.chemistry.index_lists import taken
 from screening.errors import UserError
 from screening.structures.crystals import crystal_facts, load_crystal
 from screening.structures.supercells import isotropic_supercell
-from screening.structures.two_slabs import select
 
 Array = npt.NDArray[Any]
 
@@ -208,7 +208,7 @@ def delithiate(atoms: Atoms, y: float, *, order: int = 0, seed: int = 0) -> Atom
     gone[sequence[:n_removed]] = True
     keep = np.ones(len(atoms), dtype=bool)
     keep[lithium[gone]] = False
-    result = select(atoms, keep)
+    result = taken(atoms, keep)
     contact = planes == 0
     result.info["y_realised"] = float(1.0 - n_removed / max(1, len(lithium)))
     result.info["y_contact"] = float(1.0 - gone[contact].sum() / max(1, contact.sum()))

@@ -11,7 +11,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.structures.hops import Floats, Hop, HopNetwork, entries, nearest_distance
+from screening.chemistry.index_lists import joined, marks, without
+from screening.structures.hops import Floats, Hop, HopNetwork, nearest_distance
 from screening.structures.supercells import primitive_cell
 
 SHELL_GAP = 0.35
@@ -49,7 +50,7 @@ def hop_classes(network: HopNetwork) -> list[HopClass]:
 
 def site_classes(network: HopNetwork) -> list[int]:
     """Dopant-distance bin of every site."""
-    dopants = [int(i) for i in entries(network.cell, "dopant_indices")]
+    dopants = marks(network.cell, "dopant_indices")
     points = network.sites @ network.cell.cell.array
     return [dopant_bin(nearest_distance(network.cell, p, dopants) if dopants else None) for p in points]
 
@@ -100,9 +101,8 @@ def _without_carrier(network: HopNetwork) -> Atoms:
     if network.home is None:
         return atoms
     if network.kind == "vacancy":
-        return atoms + Atoms("Li", positions=[network.sites[network.home] @ atoms.cell.array])
-    del atoms[network.occupants[network.home]]
-    return atoms
+        return joined(atoms, Atoms("Li", positions=[network.sites[network.home] @ atoms.cell.array]))
+    return without(atoms, [network.occupants[network.home]])
 
 
 def _operations(atoms: Atoms, symprec: float) -> list[tuple[Floats, Floats]]:

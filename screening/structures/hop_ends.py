@@ -7,7 +7,8 @@ from ase import Atoms
 from ase.geometry import find_mic
 from numpy.typing import NDArray
 
-from screening.structures.hops import Floats, Hop, HopNetwork, entries, nearest_distance
+from screening.chemistry.index_lists import without
+from screening.structures.hops import Floats, Hop, HopNetwork, nearest_distance
 
 COLLAPSED = 1.2
 """An end point collapsed when an atom moved further than this while relaxing, A; the next octahedron is 1.8 A away."""
@@ -27,22 +28,14 @@ def endpoint(network: HopNetwork, site: int) -> Atoms:
     if site == network.home:
         return atoms
     if network.home is None:
-        del atoms[network.occupants[site]]
-        return _with_made_vacancy(atoms, network, site)
+        made = without(atoms, [network.occupants[site]])
+        made.info["vacant_li_sites"] = [network.sites[site].tolist()]
+        return made
     here = network.sites[network.home] @ atoms.cell.array
     if network.kind == "vacancy":
         atoms.positions[network.occupants[site]] = here
     else:
         atoms.positions[network.occupants[network.home]] = network.sites[site] @ atoms.cell.array
-    return atoms
-
-
-def _with_made_vacancy(atoms: Atoms, network: HopNetwork, site: int) -> Atoms:
-    """Keep the atom indices in `info` valid after one atom was removed."""
-    removed = network.occupants[site]
-    for key in ("dopant_indices", "interstitial_indices"):
-        atoms.info[key] = [int(i) - (int(i) > removed) for i in entries(atoms, key) if i != removed]
-    atoms.info["vacant_li_sites"] = [network.sites[site].tolist()]
     return atoms
 
 

@@ -15,6 +15,7 @@ from ase.geometry import get_distances
 from ase.neighborlist import primitive_neighbor_list
 from numpy.typing import NDArray
 
+from screening.chemistry.index_lists import marks
 from screening.errors import CandidateFailed
 
 Kind = Literal["vacancy", "interstitial", "interstitialcy"]
@@ -96,7 +97,7 @@ def carrier_rule(atoms: Atoms) -> tuple[Literal["vacancy", "interstitial"], Sour
     A cell with interstitials never gets a vacancy: the two would annihilate (Frenkel recombination). Where the
     compensation leaves no carrier, one neutral Li is taken out.
     """
-    if entries(atoms, "interstitial_indices"):
+    if marks(atoms, "interstitial_indices"):
         return "interstitial", "compensating"
     if entries(atoms, "vacant_li_sites"):
         return "vacancy", "compensating"
@@ -123,9 +124,9 @@ def hop_network(atoms: Atoms, cutoff: float) -> HopNetwork:
         When the cell has no Li that could move.
     """
     kind, source = carrier_rule(atoms)
-    interstitials = [int(i) for i in entries(atoms, "interstitial_indices")]
+    interstitials = marks(atoms, "interstitial_indices")
     scaled = atoms.get_scaled_positions(wrap=False)
-    dopants = {int(i) for i in entries(atoms, "dopant_indices")}
+    dopants = set(marks(atoms, "dopant_indices"))
     lattice = [i for i, s in enumerate(atoms.symbols) if s == "Li" and i not in dopants and i not in interstitials]
     if not lattice:
         raise CandidateFailed("the cell has no lithium that could move")

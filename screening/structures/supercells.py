@@ -11,9 +11,12 @@ from ase import Atoms
 from ase.build import make_supercell
 from ase.geometry import minkowski_reduce
 
+from screening.chemistry.index_lists import follow, taken
 from screening.errors import UserError
 from screening.structures.crystals import formula_units
 
+_ORIGIN = "origin"
+_SITE_INFO = ("void_sites", "vacant_li_sites")  # fractional coordinates of another cell
 _TIE = 1e-3  # A: lattice vectors closer than this count as equal, so that round-off never decides
 
 
@@ -32,7 +35,8 @@ def shortest_image_distance(cell: npt.ArrayLike) -> float:
 def primitive_cell(atoms: Atoms, *, symprec: float = 0.02) -> Atoms:
     """Smallest cell with the same periodicity; orientation, positions and per-atom arrays are kept.
 
-    Atoms that differ in element or oxidation state are never mapped on each other.
+    Lists of atom indices in ``info`` follow. Atoms that differ in element or oxidation state are never mapped on each
+    other.
     """
     import spglib
 
@@ -42,7 +46,7 @@ def primitive_cell(atoms: Atoms, *, symprec: float = 0.02) -> Atoms:
     if dataset is None:
         return atoms.copy()
     _, first = np.unique(dataset.mapping_to_primitive, return_index=True)
-    primitive = atoms[np.sort(first)]
+    primitive = taken(atoms, np.sort(first))
     primitive.set_cell(dataset.primitive_lattice, scale_atoms=False)
     primitive.wrap()
     return primitive
@@ -79,8 +83,12 @@ def isotropic_supercell(atoms: Atoms, n_fu: int, fu_per_cell: int | None = None)
             f"choose a multiple of {fu_primitive:g}."
         )
     matrix = _best_sublattice(primitive.cell.array, round(index))
-    supercell = make_supercell(primitive, matrix, wrap=True)
-    supercell.info = dict(atoms.info)
+    numbered = primitive.copy()
+    numbered.set_array(_ORIGIN, np.arange(len(primitive)))
+    supercell = make_supercell(numbered, matrix, wrap=True)
+    origin = supercell.arrays.pop(_ORIGIN)
+    supercell.info = {key: value for key, value in atoms.info.items() if key not in _SITE_INFO}
+    follow(supercell, primitive, origin)
     return supercell
 
 

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from ase import Atoms
-from ase.constraints import FixAtoms
+
+from screening.chemistry.index_lists import INDEX_LISTS, joined, taken
 
 Array = npt.NDArray[Any]
 
-# entries of `info` that describe the coating: atom indices, and fractional sites
-_INDEX_INFO = frozenset({"dopant_indices", "antisite_indices", "interstitial_indices"})
-_SITE_INFO = frozenset({"void_sites", "vacant_li_sites"})
+_COATING_INFO = (*INDEX_LISTS, "void_sites", "vacant_li_sites")
+"""Entries of `info` that describe the coating: atom indices, and fractional sites."""
 
 
 def gap_of(atoms: Atoms) -> float:
@@ -52,40 +52,15 @@ def shift(atoms: Atoms, dx: float, dy: float, gap: float | None = None) -> Atoms
 def split(atoms: Atoms) -> tuple[Atoms, Atoms]:
     """(substrate, coating), each alone in the interface's cell, with its arrays and constraints."""
     region = atoms.arrays["region"]
-    substrate, coating = select(atoms, region == 0), select(atoms, region == 1)
-    for key in _INDEX_INFO | _SITE_INFO:
+    substrate, coating = taken(atoms, region == 0), taken(atoms, region == 1)
+    for key in _COATING_INFO:
         substrate.info.pop(key, None)
     return substrate, coating
 
 
-def select(atoms: Atoms, keep: npt.NDArray[np.bool_]) -> Atoms:
-    """The atoms of a mask (N,), with arrays, constraints and info; lists of atom indices in info are renumbered."""
-    chosen = atoms[keep]
-    chosen.info = dict(atoms.info)
-    new_index = np.cumsum(keep) - 1
-    for key in _INDEX_INFO & chosen.info.keys():
-        chosen.info[key] = [int(new_index[i]) for i in chosen.info[key] if keep[i]]
-    return chosen
-
-
 def combine(substrate: Atoms, coating: Atoms) -> Atoms:
     """Put two slabs that share a cell together, substrate first; the inverse of `split` for ordered interfaces."""
-    whole = substrate.copy()
-    frozen = _fixed(substrate) + [i + len(substrate) for i in _fixed(coating)]
-    whole.set_constraint(None)
-    bare = coating.copy()
-    bare.set_constraint(None)
-    whole.extend(bare)
-    whole.info = {**substrate.info, **coating.info}
-    for key in _INDEX_INFO & coating.info.keys():
-        whole.info[key] = [int(i) + len(substrate) for i in coating.info[key]]
-    if frozen:
-        whole.set_constraint(FixAtoms(indices=frozen))
-    return whole
-
-
-def _fixed(atoms: Atoms) -> list[int]:
-    return [int(i) for c in atoms.constraints if isinstance(c, FixAtoms) for i in c.index]
+    return joined(substrate, coating)
 
 
 def pull_apart(atoms: Atoms, distance: float) -> Atoms:

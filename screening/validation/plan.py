@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
-from ase.constraints import FixAtoms
 
+from screening.chemistry.index_lists import marked_as, taken, unsound, without_lists
 from screening.engine.records import Record
 from screening.engine.tasks import Result
 from screening.errors import UserError
@@ -17,6 +18,8 @@ from screening.names import nearest
 from screening.validation.jobs import Job, Role
 from screening.validation.kpoints import DEFAULT_SPACING, Grid, grid_by_spacing
 from screening.validation.settings import ValidationSettings
+
+logger = logging.getLogger(__name__)
 
 GROUPS: dict[str, tuple[Role, ...]] = {
     "bulk": ("bulk",),
@@ -26,8 +29,6 @@ GROUPS: dict[str, tuple[Role, ...]] = {
     "phases": ("phase",),
 }
 """Words of ``--only`` and the roles they stand for."""
-
-_INDEX_INFO = ("dopant_indices", "antisite_indices", "interstitial_indices")
 
 RecordKey = tuple[str, str, str]
 """Candidate, property, y label (``"y0.333"``; empty for a property without y)."""
@@ -68,8 +69,14 @@ class Screen:
             return None
         return found
 
-    def result(self, key: str) -> Result:
-        """A stored result.
+    def result(self, key: str, *, part_of: Atoms | None = None) -> Result:
+        """A stored result; lists of atom indices that cannot be right are left out, which is logged.
+
+        Parameters
+        ----------
+        part_of
+            The cell from which one atom was taken out. Its lists are the ones that count: early versions did not
+            renumber those of the smaller cell.
 
         Raises
         ------
@@ -81,7 +88,8 @@ class Screen:
             raise UserError(
                 f"the store of the run does not hold the result {key} that a record rests on; is it complete?"
             )
-        return found
+        atoms = found.atoms if part_of is None else marked_as(found.atoms, part_of)
+        return replace(found, atoms=_trusted(atoms, key), images=[_trusted(a, key) for a in found.images])
 
 
 @dataclass(kw_only=True)
@@ -167,6 +175,15 @@ def roles_of(text: str) -> set[Role]:
     return {role for word in words for role in GROUPS[word]}
 
 
+def _trusted(atoms: Atoms, key: str) -> Atoms:
+    """The atoms without their lists of indices where one of those is wrong: they were renumbered together or not."""
+    reasons = unsound(atoms)
+    if not reasons:
+        return atoms
+    logger.warning("result %s: %s; which atoms are dopants is left out of its job", key, ", ".join(reasons))
+    return without_lists(atoms)
+
+
 def by_element(atoms: Atoms, order: Sequence[int] | None = None) -> Atoms:
     """The same atoms with equal elements together, as POSCAR and POTCAR want them; nothing else moves.
 
@@ -177,21 +194,7 @@ def by_element(atoms: Atoms, order: Sequence[int] | None = None) -> Atoms:
     order
         Permutation to apply instead of that of these atoms, so that the images of a band stay alike.
     """
-    permutation = np.asarray(element_order(atoms) if order is None else order)
-    moved = Atoms(atoms.numbers[permutation], atoms.positions[permutation], cell=atoms.cell, pbc=atoms.pbc)
-    for name, array in atoms.arrays.items():
-        if name not in ("numbers", "positions"):
-            moved.set_array(name, array[permutation])
-    new_place = np.empty(len(atoms), dtype=int)
-    new_place[permutation] = np.arange(len(atoms))
-    moved.info = dict(atoms.info)
-    for key in _INDEX_INFO:
-        if moved.info.get(key) is not None:
-            moved.info[key] = [int(new_place[i]) for i in moved.info[key]]
-    fixed = [int(new_place[i]) for c in atoms.constraints if isinstance(c, FixAtoms) for i in c.index]
-    if fixed:
-        moved.set_constraint(FixAtoms(indices=sorted(fixed)))
-    return moved
+    return taken(atoms, element_order(atoms) if order is None else order)
 
 
 def element_order(atoms: Atoms) -> list[int]:

@@ -28,7 +28,7 @@ def bulk_jobs(screen: Screen, candidate: str) -> Plan:
     if taken_out is None:
         plan.missing.append(f"{candidate}: no delithiated cell in the run")
         return plan
-    vacancy = screen.result(taken_out.structure[1])
+    vacancy = screen.result(taken_out.structure[1], part_of=bulk.atoms)
     plan.jobs.append(
         Job(
             name=f"{candidate}/delithiated",

@@ -180,6 +180,25 @@ def test_records_of_a_doped_cell_follow_from_its_energy():
     assert records["oxidation_driving_force"].fidelity == "mlip:toy"
 
 
+def test_a_cell_without_one_li_still_knows_its_dopants():
+    """The Li that leaves comes before the dopant; its list must follow, or it names another Li or no atom at all."""
+    candidate, atoms = doped_cell()
+    (mg,) = np.flatnonzero(atoms.numbers == 12)
+    atoms = atoms[[i for i in range(len(atoms)) if i != mg] + [int(mg)]]
+    atoms.info["dopant_indices"] = [len(atoms) - 1]
+    bulk = DopedBulk(candidate=candidate, result=result_of(atoms, -250.0))
+    flow = stability_flow(
+        candidate, bulk, toy_phases(), SETTINGS, fidelity=FIDELITY, seed=0, potential_corrections="own-hull"
+    )
+    tasks = next(flow)
+    assert tasks
+    for task in tasks:
+        assert len(task.atoms) == len(atoms) - 1
+        assert task.atoms.info["dopant_indices"] == [len(atoms) - 2]
+        assert task.atoms.symbols[len(atoms) - 2] == "Mg"
+    assert bulk.result.atoms.info["dopant_indices"] == [len(atoms) - 1]
+
+
 def test_candidate_below_every_listed_mixture_is_flagged_and_signed():
     candidate, atoms = doped_cell()
     ground = 4 * 5 * toy_phases()[4].energy_per_atom + 9 * toy_phases()[6].energy_per_atom

@@ -12,7 +12,7 @@ from ase.geometry import find_mic
 from screening.errors import CandidateFailed
 from screening.properties.percolation import Edge, percolation_barrier
 from screening.structures.crystals import load_crystal
-from screening.structures.hop_classes import plan_hops, shells, site_classes, symmetry_orbits
+from screening.structures.hop_classes import _without_carrier, plan_hops, shells, site_classes, symmetry_orbits
 from screening.structures.hop_ends import band_ends, collapse_reason, endpoint, same_end
 from screening.structures.hops import HopNetwork, carrier_rule, hop_network
 from screening.structures.supercells import isotropic_supercell
@@ -134,6 +134,28 @@ def test_end_points_keep_the_composition_and_lose_at_most_the_made_lithium(netwo
         expected["Li"] -= 1
     for site in range(len(network.sites)):
         assert Counter(endpoint(network, site).symbols) == expected
+
+
+def test_a_made_vacancy_leaves_dopants_and_antisites_marked(pristine: Atoms):
+    atoms = pristine.copy()
+    niobium = [i for i, s in enumerate(atoms.symbols) if s == "Nb"]
+    atoms.symbols[niobium[5]] = "Ta"
+    atoms.info = {"dopant_indices": [niobium[5]], "antisite_indices": [niobium[2]]}
+    made = hop_network(atoms, CUTOFF)
+    assert made.home is None
+    for site, removed in enumerate(made.occupants):
+        end = endpoint(made, site)
+        assert [end.symbols[i] for i in end.info["dopant_indices"]] == ["Ta"]
+        assert end.info["antisite_indices"] == [niobium[2] - (niobium[2] > removed)]
+        assert end.info["vacant_li_sites"] == [made.sites[site].tolist()]
+
+
+def test_the_crystal_without_its_carrier_keeps_its_marks(magnesium: Atoms, excess: Atoms):
+    for atoms, dopant, change in ((magnesium, "Mg", 1), (excess, "Zr", -1)):
+        bare = _without_carrier(hop_network(atoms, CUTOFF))
+        assert len(bare) == len(atoms) + change
+        assert [bare.symbols[i] for i in bare.info["dopant_indices"]] == [dopant]
+    assert bare.info["interstitial_indices"] == []
 
 
 def test_bands_keep_the_order_and_move_only_the_hopping_atoms(network: HopNetwork):
