@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
+from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -22,6 +23,7 @@ from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
 from screening.potentials.chgnet_forward import CHGNetForward, GraphTensors
 from screening.potentials.chgnet_graph import BatchGraph, build_graph
+from screening.potentials.elements import MPTRJ
 from screening.potentials.model_card import ModelCard, checked_checkpoint
 
 Array = NDArray[np.float64]
@@ -40,7 +42,7 @@ class CHGNetPotential(BatchedPotential):
         self.forward = CHGNetForward(model)
         self.cutoffs = (float(model.graph_converter.atom_graph_cutoff), float(model.graph_converter.bond_graph_cutoff))
         self.references = model.composition_model.fc.weight.detach().double().cpu().numpy().ravel()
-        self.elements = frozenset(range(1, len(self.references) + 1))
+        self.elements = frozenset(atomic_numbers[symbol] for symbol in MPTRJ)
 
     def graph(self, structures: Sequence[Atoms]) -> tuple[BatchGraph, GraphTensors, Tensor]:
         """Bonds and angles, their indices on the device, and the bond vectors to differentiate by."""

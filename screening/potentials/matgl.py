@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _load_model(target: str) -> tuple[Any, Path]:
 
     folder = Path(target).expanduser()
     if not folder.is_dir():
-        if folder.is_absolute() or target.startswith((".", "~")) or target.count("/") > 1:
+        if is_path(target):
             raise ValueError("there is no such folder")
         folder = _download(target)
     missing = [file for file in MODEL_FILES if not (folder / file).exists()]
@@ -68,14 +69,36 @@ def _load_model(target: str) -> tuple[Any, Path]:
     return model, folder / WEIGHTS
 
 
-def _download(name: str) -> Path:
+def is_path(target: str) -> bool:
+    """Whether what follows ``matgl:`` can only be a path, because no name on the hub looks like it."""
+    return Path(target).expanduser().is_absolute() or target.startswith((".", "~")) or target.count("/") > 1
+
+
+def local_folder(target: str) -> Path | None:
+    """Folder of a model that is on this machine already, as itself or in the hub's cache."""
+    folder = Path(target).expanduser()
+    if folder.is_dir():
+        return folder
+    if not target or is_path(target) or find_spec("matgl") is None:
+        return None
+    try:
+        return _download(target, local_files_only=True)
+    except (OSError, ValueError):  # what huggingface_hub raises for a model that is not in its cache
+        return None
+
+
+def _download(name: str, *, local_files_only: bool = False) -> Path:
     """Fetch a model from the hub into matgl's own cache; a bare name is one of matgl's official models."""
     from huggingface_hub import snapshot_download
     from matgl.config import MATGL_CACHE
     from matgl.utils.io import HF_MATGL_ORG
 
     repository = name if "/" in name else f"{HF_MATGL_ORG}/{name}"
-    return Path(snapshot_download(repository, allow_patterns=list(MODEL_FILES), cache_dir=MATGL_CACHE))
+    return Path(
+        snapshot_download(
+            repository, allow_patterns=list(MODEL_FILES), cache_dir=MATGL_CACHE, local_files_only=local_files_only
+        )
+    )
 
 
 def _corrections(target: str) -> str:

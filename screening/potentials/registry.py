@@ -7,6 +7,7 @@ from functools import lru_cache
 from screening.errors import UserError
 from screening.names import nearest
 from screening.potentials.base import Potential
+from screening.potentials.elements import MPTRJ, elements_of_matgl
 from screening.potentials.model_card import SOFTENING, is_model_path, read_card
 
 BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
@@ -56,6 +57,32 @@ def fitted_elements(name: str) -> frozenset[str] | None:
         return None
     card = read_card(name)
     return fitted_elements(card.base) if card.kind == SOFTENING else card.fitted_elements
+
+
+def supported_elements(potential: str) -> frozenset[str] | None:
+    """Symbols of the elements that a potential was trained on, without loading its weights; None where that is unknown.
+
+    Unknown are the elements of an ``ase:`` calculator, and of a matgl model that lies neither in the folder that was
+    named nor in the hub's cache. A structure with any other element gets no energy from the potential. The name must
+    be one that `check_name` accepts.
+
+    Raises
+    ------
+    UserError
+        For a model folder without a usable card.
+    """
+    if is_model_path(potential):
+        card = read_card(potential)
+        return supported_elements(card.base) if card.kind == SOFTENING else MPTRJ
+    family = potential.split(":")[0]
+    if family == "ase":
+        return None
+    if family == "matgl":
+        from screening.potentials.matgl import local_folder
+
+        folder = local_folder(potential.partition(":")[2])
+        return None if folder is None else elements_of_matgl(folder / "model.json")
+    return MPTRJ
 
 
 def load_potential(name: str, device: str = "auto", *, self_check: bool = True) -> Potential:
