@@ -1,7 +1,6 @@
 """Find the files that ship beside the code (configs/, datasets/, models/), and the user's cache."""
 
 import os
-import tempfile
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -30,24 +29,10 @@ def asset(*parts: str) -> Path:
 def cache_dir() -> Path:
     """Folder for what is computed or downloaded once per user: ``COATSCREEN_CACHE``, else the XDG cache folder.
 
-    It need not exist, nor be one that can be written: what only reads finds nothing there. A user without a home (in
-    some containers) gets one among the temporary files.
+    It need not exist, nor be one that can be written: what only reads finds nothing there.
     """
     own = os.environ.get("COATSCREEN_CACHE")
+    if own:
+        return Path(own).expanduser()
     base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        if own:
-            return Path(own).expanduser()
-        return (Path(base) if base else Path.home() / ".cache") / "coatscreen"
-    except RuntimeError:
-        return _without_home()
-
-
-def _without_home() -> Path:
-    """A temporary folder of this user; never one that somebody else laid out, whose energies would be believed."""
-    folder = Path(tempfile.gettempdir()) / f"coatscreen-{os.getuid()}"
-    try:
-        foreign = folder.lstat().st_uid != os.getuid() or folder.is_symlink()
-    except FileNotFoundError:
-        foreign = False
-    return folder.with_name(f"{folder.name}-{os.getpid()}") if foreign else folder
+    return (Path(base) if base else Path.home() / ".cache") / "coatscreen"

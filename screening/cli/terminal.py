@@ -1,4 +1,4 @@
-"""What a command finds when it starts, made safe: the encoding and the width of the terminal."""
+"""What a command finds when it starts, made safe: encoding, width, home."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import io
 import os
 import sys
 import unicodedata
+from pathlib import Path
 
 SUBSTITUTES = {
     "±": "+/-", "–": "-", "—": "-", "−": "-", "…": "...", "×": "x", "·": "*", "→": "->", "≤": "<=", "≥": ">=",
@@ -15,6 +16,9 @@ SUBSTITUTES = {
 """How characters are written where the encoding of the terminal has none for them."""
 
 ERRORS = "coatscreen.nearest"
+NO_HOME = "/nonexistent"
+"""What Debian gives users without a home: there is nothing to read there, and nothing can be written."""
+
 NARROW = 60
 """Columns below which help texts would be cut; they are laid out for 80 then, and the terminal breaks the lines."""
 
@@ -26,6 +30,7 @@ def prepare() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=ERRORS)
     _prepare_width()
+    _prepare_home()
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:
@@ -53,3 +58,11 @@ def _prepare_width() -> None:
         del os.environ["COLUMNS"]
     elif int(columns) < NARROW:
         os.environ.setdefault("TERMINAL_WIDTH", "80")  # read by typer for its help texts
+
+
+def _prepare_home() -> None:
+    """Where the system knows no home of this user (in some containers) ASE and pymatgen cannot even be imported."""
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = NO_HOME

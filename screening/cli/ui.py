@@ -7,6 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Annotated
 
@@ -24,15 +27,53 @@ def ui_command(
 ) -> None:
     """Open the MLflow user interface on mlflow.db of this folder, or on MLFLOW_TRACKING_URI. Stop it with Ctrl-C."""
     from screening.tracking.session import tracking_uri
+    from screening.tracking.troubles import without_password
 
     uri = tracking_uri()
     if uri.startswith(("http://", "https://")):
+        _check_server(uri)
         typer.echo(f"MLFLOW_TRACKING_URI is a server that is already running; open {uri} in a browser.")
         return
     command = server_command(uri, host, port)
     _check_port(host, port)
-    typer.echo(f"MLflow on {uri}: http://{host}:{port} (Ctrl-C stops it)")
+    check_store(uri)
+    typer.echo(f"MLflow on {without_password(uri)}: http://{host}:{port} (Ctrl-C stops it)")
     raise typer.Exit(_serve(command))
+
+
+def check_store(uri: str) -> None:
+    """Open the store once, because the server would say why it cannot in a page of traceback.
+
+    Raises
+    ------
+    UserError
+        Says what is wrong with it and what to do.
+    """
+    from screening.tracking.session import open_client, quietly
+    from screening.tracking.troubles import explain, without_password
+
+    try:
+        with quietly():
+            open_client(uri).search_experiments(max_results=1)
+    except Exception as error:  # whatever MLflow, a driver or the system raises means the same here
+        raise UserError(f"MLflow cannot open {without_password(uri)}: {explain(error, uri)}") from error
+
+
+def _check_server(uri: str) -> None:
+    """Whether anything answers at `uri`; what it answers is the browser's business."""
+    from screening.tracking.troubles import without_password
+
+    try:
+        # without a password: that it is refused is an answer, too
+        with urllib.request.urlopen(f"{without_password(uri).rstrip('/')}/health", timeout=10):
+            pass
+    except urllib.error.HTTPError:
+        return
+    except (OSError, ValueError, HTTPException) as error:
+        raise UserError(
+            f"nothing answers at {without_password(uri)} ({getattr(error, 'reason', error)}); start that MLflow "
+            "server, or unset MLFLOW_TRACKING_URI to look at mlflow.db of this folder"
+        ) from error
 
 
 def server_command(uri: str, host: str, port: int) -> list[str]:
@@ -41,12 +82,16 @@ def server_command(uri: str, host: str, port: int) -> list[str]:
     Raises
     ------
     UserError
-        When the SQLite store does not exist yet.
+        When the SQLite store does not exist yet, or only an older file store does.
     """
     from screening.tracking.session import ARTIFACTS, sqlite_path
+    from screening.tracking.troubles import migration
 
     database = sqlite_path(uri)
     if database is not None and not database.is_file():
+        old = database.parent / "mlruns"
+        if old.is_dir():
+            raise UserError(f"there is no {database}, only the files of an older MLflow in {old}: {migration(old)}.")
         raise UserError(
             f"there is no MLflow store at {database} yet; run `screen` in this folder first, go to the folder of an "
             "earlier run, or set MLFLOW_TRACKING_URI"

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.files import write_text
+from screening.tracking.troubles import explain, without_password
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -61,6 +62,22 @@ def never_fatal(folder: Path) -> Iterator[list[bool]]:
         Where the results lie all the same, for the warning.
     """
     outcome: list[bool] = []
+    try:
+        with quietly():
+            yield outcome
+    except Exception as error:  # every MLflow, SQL, network or disk problem means the same here
+        uri = tracking_uri()
+        logger.warning(
+            "MLflow at %s was not updated: %s; all results are in %s",
+            without_password(uri),
+            explain(error, uri),
+            folder,
+        )
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep back what MLflow and the libraries below it log and warn about; errors pass."""
     noisy = {name: logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3.connectionpool")}
     levels = {name: log.level for name, log in noisy.items()}
     try:
@@ -69,23 +86,10 @@ def never_fatal(folder: Path) -> Iterator[list[bool]]:
         with warnings.catch_warnings():
             # hints about schemas and sources of data sets, which are for authors of training code
             warnings.simplefilter("ignore")
-            yield outcome
-    except Exception as error:  # every MLflow, SQL, network or disk problem means the same here
-        uri = tracking_uri()
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        reason = reason.replace(uri, without_password(uri))[:200]
-        logger.warning(
-            "MLflow at %s was not updated (%s); all results are in %s", without_password(uri), reason, folder
-        )
+            yield
     finally:
         for name, log in noisy.items():
             log.setLevel(levels[name])
-
-
-def without_password(uri: str) -> str:
-    """The URI as it may be written down."""
-    scheme, found, rest = uri.partition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if found else uri
 
 
 def open_client(uri: str) -> MlflowClient:

@@ -1,8 +1,10 @@
+import http.server
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -69,10 +71,48 @@ def test_a_taken_port_is_one_sentence(tmp_path, monkeypatch):
         ui_command(host="127.0.0.1", port=taken.getsockname()[1])
 
 
-def test_a_server_needs_no_second_one(monkeypatch, capsys):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5999")
+@pytest.fixture
+def answering():
+    """Address of a server that answers, if only that it knows no such page."""
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
+    server.RequestHandlerClass.log_message = lambda *_: None
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_needs_no_second_one(monkeypatch, capsys, answering):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", answering)
     ui_command(port=5000)
-    assert "open http://127.0.0.1:5999" in capsys.readouterr().out
+    assert f"open {answering}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:{port}", "http://user:secret@127.0.0.1:{port}"])
+def test_a_server_that_does_not_answer_is_one_sentence(monkeypatch, address):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address.format(port=free_port()))
+    with pytest.raises(UserError, match=r"nothing answers at http.*unset MLFLOW_TRACKING_URI") as caught:
+        ui_command(port=5000)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["{folder}", "file:{folder}", "file://{folder}"])
+def test_a_file_store_says_how_it_becomes_a_database(tmp_path, monkeypatch, form):
+    (tmp_path / "mlruns" / "0").mkdir(parents=True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", form.format(folder=tmp_path / "mlruns"))
+    with pytest.raises(UserError) as caught:
+        ui_command(port=free_port())
+    remedy = f"mlflow migrate-filestore --source {tmp_path} --target sqlite:///{tmp_path}/mlflow.db"
+    assert remedy in str(caught.value)
+
+
+def test_files_of_an_older_mlflow_are_found(tmp_path, monkeypatch):
+    (tmp_path / "mlruns").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match=f"mlflow migrate-filestore --source {tmp_path}"):
+        ui_command(port=free_port())
 
 
 def test_artifacts_stay_beside_the_database(tmp_path):
