@@ -18,17 +18,19 @@ phases_app = typer.Typer(
 def build_command(
     potential: Annotated[str, typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5, ...")] = "chgnet",
     out: Annotated[
-        Path | None, typer.Option("--out", help="File to write [default: datasets/energies/<potential>.json].")
+        Path | None, typer.Option("--out", help="File to write.", show_default="datasets/energies/<potential>.json")
     ] = None,
     work: Annotated[
-        Path | None, typer.Option("--work", help="Folder of the store [default: runs/phases-<potential>].")
+        Path | None, typer.Option("--work", help="Folder of the store.", show_default="runs/phases-<potential>")
     ] = None,
     start: Annotated[
         Path | None,
         typer.Option("--start", metavar="WORK", help="Start from the crystals of another potential's finished build."),
     ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")] = "auto",
-    workers: Annotated[int | None, typer.Option("--workers", min=1, help="[default: one per core]")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Engine processes on CPU.", show_default="one per core")
+    ] = None,
 ) -> None:
     """Relax every listed phase and write its energies; a build that was stopped continues."""
     from screening.campaign.campaign import available_cores
@@ -94,7 +96,7 @@ def list_command(
 def entry_command(
     structure: Annotated[Path, typer.Argument(metavar="FILE", help="CIF, POSCAR or another structure file.")],
     source: Annotated[str, typer.Option("--source", help="Where the structure is from; it goes into the entry.")],
-    name: Annotated[str | None, typer.Option("--name", help="Of the phase [default: its formula].")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="Of the phase.", show_default="its formula")] = None,
 ) -> None:
     """Print a structure as an entry for datasets/phases."""
     import yaml

@@ -49,10 +49,14 @@ def retrain_command(
     allow_simulated: Annotated[
         bool, typer.Option("--allow-simulated", help="Learn from frames that are no DFT.", rich_help_panel=DATA)
     ] = False,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, rich_help_panel=TRAINING)] = 30,
+    epochs: Annotated[
+        int, typer.Option("--epochs", min=1, help="Passes over the training frames.", rich_help_panel=TRAINING)
+    ] = 30,
     learning_rate: Annotated[
         float | None,
-        typer.Option("--learning-rate", help="[default: the backend's own]", rich_help_panel=TRAINING),
+        typer.Option(
+            "--learning-rate", help="Between 0 and 1.", show_default="the backend's own", rich_help_panel=TRAINING
+        ),
     ] = None,
     unfreeze: Annotated[
         str,
@@ -66,11 +70,11 @@ def retrain_command(
             rich_help_panel=TRAINING,
         ),
     ] = "base",
-    seed: Annotated[int, typer.Option("--seed", rich_help_panel=TRAINING)] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every random choice.", rich_help_panel=TRAINING)] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=MACHINE)] = "auto",
     name: Annotated[
         str | None,
-        typer.Option("--name", help="[default: potential and fidelity]", rich_help_panel=OUTPUT),
+        typer.Option("--name", help="Of the model.", show_default="potential and fidelity", rich_help_panel=OUTPUT),
     ] = None,
     models: Annotated[
         Path, typer.Option("--models", metavar="DIR", help="Folder of the models.", rich_help_panel=OUTPUT)

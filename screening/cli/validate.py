@@ -30,26 +30,37 @@ def validate_command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its name below runs/.")],
     top: Annotated[
         int | None,
-        typer.Option("--top", min=1, help="Best ranked doped candidates [default: 3].", rich_help_panel=WHAT),
+        typer.Option("--top", min=1, help="Best ranked doped candidates.", show_default="3", rich_help_panel=WHAT),
     ] = None,
     candidates: Annotated[
         str | None, typer.Option("--candidates", help="Names instead of --top, comma-separated.", rich_help_panel=WHAT)
     ] = None,
     only: Annotated[
         str | None,
-        typer.Option("--only", help="Some of bulk,interface,hops,vacancy,phases.", rich_help_panel=WHAT),
+        typer.Option(
+            "--only", help="Some of bulk,interface,hops,vacancy,phases.", show_default="all", rich_help_panel=WHAT
+        ),
     ] = None,
     settings: Annotated[
         str | None,
-        typer.Option("--settings", help="kim2026 (VASP's default), mp, gpaw-pbe, or a YAML file.", rich_help_panel=HOW),
+        typer.Option(
+            "--settings",
+            help="kim2026, mp, gpaw-pbe, or a YAML file.",
+            show_default="kim2026, gpaw-pbe with gpaw",
+            rich_help_panel=HOW,
+        ),
     ] = None,
-    engine: Annotated[str | None, typer.Option("--engine", help="vasp (default) or gpaw.", rich_help_panel=HOW)] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="vasp or gpaw.", show_default="vasp", rich_help_panel=HOW)
+    ] = None,
     static: Annotated[
         bool, typer.Option("--static", help="Single points on the potential's structures.", rich_help_panel=HOW)
     ] = False,
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="Folder of the jobs [default: RUN/validation/<settings>].", rich_help_panel=HOW),
+        typer.Option(
+            "--out", help="Folder of the jobs.", show_default="RUN/validation/<settings>", rich_help_panel=HOW
+        ),
     ] = None,
     run_now: Annotated[bool, typer.Option("--run", help="Run the jobs here, in order.", rich_help_panel=RUN)] = False,
     command: Annotated[
@@ -57,7 +68,9 @@ def validate_command(
     ] = None,
     max_atoms: Annotated[
         int | None,
-        typer.Option("--max-atoms", min=1, help="Skip larger cells [default: none; gpaw: 60].", rich_help_panel=RUN),
+        typer.Option(
+            "--max-atoms", min=1, help="Skip larger cells.", show_default="none; gpaw: 60", rich_help_panel=RUN
+        ),
     ] = None,
 ) -> None:
     """Write everything DFT needs for the best candidates of a run, and run it if wanted.
