@@ -86,17 +86,17 @@ def _of_system(error: OSError) -> str:
     if error.errno is None:
         return str(error).strip() or type(error).__name__
     places = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes)]
-    where = " and ".join(dict.fromkeys(places)) or f"a file (the current folder is {_here()})"
+    where = " and ".join(dict.fromkeys(places)) or _unnamed()
     remedy = REMEDIES.get(error.errno, DEFAULT)
     reason = error.strerror or os.strerror(error.errno)
     return f"{where} cannot be used ({reason}): {remedy}"
 
 
-def _here() -> str:
+def _unnamed() -> str:
     try:
-        return str(Path.cwd())
+        return f"a file (the current folder is {Path.cwd()})"
     except OSError:
-        return "gone"
+        return "a file (the current folder is gone)"
 
 
 def _of_program(error: BaseException) -> str:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+
+from screening.files import naming
+
+OUTPUT = Path("standard output")
+"""What an error names where the output goes to a full disk."""
 
 NO_LIMIT = 100_000
 """Columns where the output is no terminal: a file or a pipe has no edge."""
@@ -30,7 +36,8 @@ class WholeConsole(Console):
         before = self._width
         self._width = max([self.width, *(self._needed(table) for table in tables)]) if tables else before
         try:
-            super().print(*objects, **options)
+            with naming(OUTPUT):
+                super().print(*objects, **options)
         finally:
             self._width = before
 

@@ -27,6 +27,7 @@ DEFAULT_STORE = "mlflow.db"
 ARTIFACTS = "mlartifacts"
 EXPERIMENT = "coatscreen"
 STATE = "tracking.json"
+DATABASE_TRIES = 3
 _MAX_PARAMS, _MAX_VALUE = 100, 6000
 
 QUIET = {
@@ -96,7 +97,11 @@ def open_client(uri: str) -> MlflowClient:
     """Client of a store, quiet unless the user's environment says otherwise."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
+    import mlflow.store.db.utils as databases
     from mlflow.tracking import MlflowClient
+
+    # MLflow tries a database that cannot be opened ten times, which takes 100 s; there is no setting for it
+    databases.MAX_RETRY_COUNT = min(databases.MAX_RETRY_COUNT, DATABASE_TRIES)
 
     return MlflowClient(tracking_uri=uri)
 

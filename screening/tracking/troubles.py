@@ -43,7 +43,12 @@ def explain(error: BaseException, uri: str) -> str:
         return "it is no SQLite database: move it away, or set MLFLOW_TRACKING_URI to another one"
     if "database disk image is malformed" in text:
         return "the database is damaged: move it away, or put a backup in its place"
-    if "readonly database" in text or "read-only" in text.lower():
+    if isinstance(error, OSError) and error.strerror:
+        place = f" {error.filename}" if isinstance(error.filename, str) else ""
+        return (
+            f"{error.strerror}{place}; check that disk and its permissions, or set MLFLOW_TRACKING_URI to another store"
+        )
+    if "readonly database" in text:
         return "it cannot be written: change its permissions, or set MLFLOW_TRACKING_URI to another store"
     if "unable to open database file" in text:
         return "it cannot be opened: check that its folder exists and that you may read and write there"

@@ -82,3 +82,12 @@ def test_a_server_that_does_not_answer(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
     assert not track_status(tmp_path, {"dopants": "Mg"}, "RUNNING")
     assert "nothing answers there: start that server or check its address" in caplog.text
+
+
+def test_a_database_that_cannot_be_opened_costs_no_minutes(tmp_path):
+    """MLflow waits 0.1 * (2**n - 1) s after its n-th try, of ten."""
+    import mlflow.store.db.utils as databases
+
+    with quietly():
+        open_client(f"sqlite:///{tmp_path / 'x.db'}")
+    assert databases.MAX_RETRY_COUNT == 3
