@@ -15,7 +15,9 @@ PHYSICS, OUTPUT = "What is computed", "Output"
 
 
 def window_command(
-    formula: Annotated[str, typer.Argument(metavar="FORMULA", help="For example LiNbO3 or Li6PS5Cl0.5Br0.5.")],
+    formula: Annotated[
+        str, typer.Argument(metavar="FORMULA", help="For example LiNbO3, Li6PS5Cl0.5Br0.5 or '[Li5/6Mg1/12]NbO3'.")
+    ],
     partners: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,30 +56,36 @@ def window_command(
     ] = None,
 ) -> None:
     """Print the range of voltages in which a composition is stable, and what it turns into outside of it."""
+    from screening.chemistry.formula import read_formula
     from screening.cli.progress import LiveProgress
     from screening.properties.competing import compute_phases
-    from screening.properties.window import formula_window, parse_formula, reactions_with, window_document
+    from screening.properties.window import formula_window, reactions_with, why_no_crystal, window_document
     from screening.report.console import make_console
-    from screening.report.window import plot_window, print_reactions, print_window
+    from screening.report.window import plot_name, plot_window, print_reactions, print_window
 
-    names = partners or []
     if json_out is not None and not json_out.parent.is_dir():
         raise UserError(f"the folder of {json_out} does not exist; create it or choose another --json.")
-    elements = set().union(*(parse_formula(text) for text in (formula, *names)))
+    asked, others = read_formula(formula), [read_formula(text) for text in partners or []]
+    elements = set(asked.amounts).union(*(other.amounts for other in others))
     console = make_console()
     with LiveProgress(console) as progress:
         found = compute_phases(elements, potential, source=phases, substitute=substitute, on_progress=progress)
-    own = [p for p in found.phases if set(p.composition) <= set(parse_formula(formula)) | {"Li"}]
-    window = formula_window(formula, own)
+    own = [p for p in found.phases if set(p.composition) <= set(asked.amounts) | {"Li"}]
+    window = formula_window(formula, own, refused=found.refused)
     print_window(console, window, potential=potential, source=phases)
-    reactions = reactions_with(formula, names, found.phases, voltage=voltage)
+    reactions = reactions_with(formula, [o.typed for o in others], found.phases, voltage=voltage)
+    reasons = {o.typed: why_no_crystal(o.composition, found.phases, found.refused) for o in others}
+    pinned = {name: reason for name, reason in reasons.items() if reason}
     if reactions:
-        print_reactions(console, formula, reactions)
+        for other in others:
+            if other.note:
+                console.print(other.note, highlight=False)
+        print_reactions(console, asked.written, reactions, pinned=pinned)
     if plot:
-        path = Path(f"window-{formula}.png")
+        path = Path(plot_name(asked))
         with naming(path):
-            plot_window(window, path, potential=potential)
+            plot_window(window, path, potential=potential, source=phases)
         console.print(f"Plot: {path}")
     if json_out is not None:
-        document = window_document(window, potential, reactions)
+        document = window_document(window, potential, reactions, source=phases, pinned_partners=pinned)
         write_text(json_out, json.dumps(document, indent=2) + "\n")

@@ -50,6 +50,14 @@ def without_compounds(elements: Iterable[str], phases: Iterable[_Composed]) -> l
     return sorted(wanted - held - {"Li"})
 
 
+def _bare(elements: Iterable[str], phases: Sequence[_Composed]) -> list[str]:
+    """Elements that lack the compounds a hull needs; one element alone needs its own crystal only."""
+    asked = set(elements) - {"Li"}
+    if len(asked) == 1 and any(set(facts.composition) == asked for facts in phases):
+        return []
+    return without_compounds(asked, phases)
+
+
 def check_elements(elements: Iterable[str]) -> None:
     """Refuse elements of which no compound is listed.
 
@@ -58,7 +66,13 @@ def check_elements(elements: Iterable[str]) -> None:
     UserError
         Names them and says what to do.
     """
-    if missing := without_compounds(elements, load_phases()):
+    missing = _bare(elements, load_phases())
+    if missing and len(set(elements) - {"Li"}) == 1:
+        raise UserError(
+            f"no crystal of {missing[0]} is listed in datasets/phases; add its facts there, or give energies with "
+            "--phases mp|FILE."
+        )
+    if missing:
         raise UserError(
             f"no compounds of {', '.join(missing)} with the other elements are listed in datasets/phases; add their "
             "crystal facts there, predict compounds with --substitute, or give energies with --phases mp|FILE."
@@ -95,8 +109,15 @@ def check_source(source: str) -> None:
         entries_from_file(Path(source))
 
 
-def foreign_phases(source: str, elements: set[str], potential_corrections: str) -> list[PhaseEnergy]:
+def foreign_phases(
+    source: str, elements: set[str], potential_corrections: str, *, alone: bool = False
+) -> list[PhaseEnergy]:
     """Entries of the Materials Project (``"mp"``) or of a file, for a chemical system.
+
+    Parameters
+    ----------
+    alone
+        No energy of the potential is compared with them, so that they may be of any one functional.
 
     Raises
     ------
@@ -105,18 +126,26 @@ def foreign_phases(source: str, elements: set[str], potential_corrections: str) 
     """
     from screening.properties.phase_sources import entries_from_file, entries_from_mp
 
-    if potential_corrections not in MP_SCALE:
+    if potential_corrections not in MP_SCALE and not alone:
         raise UserError(
             "--phases mp and FILE hold energies on the Materials Project's scale, which this potential does not "
             "share; use chgnet or a SevenNet model, or leave the option out."
         )
     if source == "mp":
         return entries_from_mp(elements | {"Li"}, cache=cache_dir() / "mp")
-    entries = [e for e in entries_from_file(Path(source)) if set(e.composition) <= elements | {"Li"}]
+    found = entries_from_file(Path(source), any_functional=alone)
+    entries = [e for e in found if set(e.composition) <= elements | {"Li"}]
     elemental = {next(iter(e.composition)) for e in entries if len(e.composition) == 1}
     if missing := sorted((elements | {"Li"}) - elemental):
         raise UserError(
             f"{source} holds no entry of elemental {', '.join(missing)}; a hull needs every element, add them."
+        )
+    compounds = [e for e in entries if len(e.composition) > 1]
+    if not alone and compounds and not any(e.correction_per_atom for e in compounds):
+        logger.warning(
+            "%s: none of its compounds carries a correction, and the potential's energies are on the MP2020 scale; "
+            "check that it holds corrected energies",
+            source,
         )
     return entries
 
@@ -128,6 +157,7 @@ def phases_flow(
     potential_corrections: str,
     source: str = LISTED,
     substitute: Sequence[set[str]] = (),
+    refused: list[PhaseEnergy] | None = None,
 ) -> Generator[list[Task], list[Result], list[PhaseEnergy]]:
     """Energies of all phases of a chemical system that pass the gate.
 
@@ -142,6 +172,8 @@ def phases_flow(
     substitute
         Chemical systems in which elements without listed compounds get compounds by ionic substitution. An element
         for which that fails is left out with a warning; `stability_flow` then refuses its candidates only.
+    refused
+        Gets the phases that fail the gate, with their verdicts.
 
     Raises
     ------
@@ -173,14 +205,17 @@ def phases_flow(
     for energy in energies.values():
         if not energy.usable:
             logger.info("phase %s is quarantined and not used: %s", energy.name, energy.gate)
+            if refused is not None:
+                refused.append(energy)
     return [energies[phase.name] for phase in facts if energies[phase.name].usable]
 
 
 @dataclass(frozen=True, kw_only=True)
 class PhaseSet:
-    """Usable phases of a chemical system, and whose energies they are."""
+    """Usable phases of a chemical system, whose energies they are, and the phases that failed the gate."""
 
     phases: list[PhaseEnergy]
+    refused: list[PhaseEnergy]
     fidelity: Fidelity
     corrections: str
 
@@ -207,12 +242,17 @@ def compute_phases(
     check_zero_points(potential_name, elements)
     potential = load_potential(potential_name, device, self_check=False)
     fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
+    if source != LISTED:
+        foreign = foreign_phases(source, elements, potential.corrections, alone=True)
+        return PhaseSet(phases=foreign, refused=[], fidelity=fidelity, corrections=potential.corrections)
+    refused: list[PhaseEnergy] = []
     flow = phases_flow(
         elements,
         fidelity=fidelity,
         potential_corrections=potential.corrections,
         source=source,
-        substitute=[elements] if substitute else (),
+        substitute=[elements] if substitute and _bare(elements, load_phases()) else (),
+        refused=refused,
     )
     try:
         tasks = next(flow)
@@ -233,12 +273,12 @@ def compute_phases(
         if outcome.failure is not None:
             raise UserError(outcome.failure)
         found = outcome.value
-    missing = without_compounds(elements, found)
+    missing = _bare(elements, found)
     if missing and substitute:
         raise UserError(
             f"no compound of {', '.join(missing)} could be predicted; add crystals to datasets/phases or use --phases."
         )
-    return PhaseSet(phases=found, fidelity=fidelity, corrections=potential.corrections)
+    return PhaseSet(phases=found, refused=refused, fidelity=fidelity, corrections=potential.corrections)
 
 
 def _resumed(

@@ -31,6 +31,10 @@ TOLERANCE = 1e-7
 Amounts = Mapping[str, float]
 
 
+class NotMade(UserError):
+    """The phases cannot make up a composition, at any energy."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class HullEntry:
     """A competing phase: atoms per formula unit and energy in eV per atom, on one energy scale for all."""
@@ -97,7 +101,7 @@ def decompose(composition: Amounts, entries: Sequence[HullEntry], *, mu_li: floa
 
     Raises
     ------
-    UserError
+    NotMade
         When the phases cannot make up the composition.
     """
     target = normalised(composition)
@@ -107,14 +111,14 @@ def decompose(composition: Amounts, entries: Sequence[HullEntry], *, mu_li: floa
     allowed = set(target) | {"Li"} if mu_li is not None else set(target)
     usable = [e for e in entries if set(e.composition) <= allowed and any(s in e.composition for s in balanced)]
     if missing := [s for s in balanced if not any(s in e.composition for e in usable)]:
-        raise UserError(f"no competing phases contain {', '.join(missing)}; add phases of that element")
+        raise NotMade(f"no competing phases contain {', '.join(missing)}; add phases of that element")
     amounts = np.array([[e.composition.get(s, 0) for e in usable] for s in balanced], dtype=float)
     energies = np.array([e.energy_per_atom * e.n_atoms for e in usable])
     li = np.array([e.composition.get("Li", 0) for e in usable], dtype=float)
     cost = energies if mu_li is None else energies - mu_li * li
     answer = linprog(cost, A_eq=amounts, b_eq=[target[s] for s in balanced], bounds=(0, None), method="highs-ds")
     if answer.status != 0:
-        raise UserError("the competing phases cannot make up this composition; add the elements as phases")
+        raise NotMade("the competing phases cannot make up this composition; add the elements as phases")
     weights = answer.x
     return Decomposition(
         energy=float(weights @ energies),

@@ -21,6 +21,7 @@ from typing import Any
 
 from screening.errors import UserError
 from screening.files import write_bytes
+from screening.properties.entry_scale import GGA, named, one_scale, scale_of, uncorrected_among_corrected
 from screening.properties.phases import PhaseEnergy
 from screening.properties.pymatgen_entries import BadEntry, lowest_per_composition, phase_from_entry
 
@@ -35,19 +36,47 @@ _SNAPSHOT = re.compile(r"mp-(?P<chemsys>[A-Z][A-Za-z-]*?)-(?P<date>\d{4}-\d{2}-\
 # ----- a user's own file
 
 
-def entries_from_file(path: Path) -> list[PhaseEnergy]:
+def entries_from_file(path: Path, *, any_functional: bool = False) -> list[PhaseEnergy]:
     """Phases from a pymatgen JSON file (.json or .json.gz), sorted by name.
 
     The file holds a list of ComputedEntry, ComputedStructureEntry or PDEntry, as ``monty.serialization.dumpfn`` writes
-    it, or ``{"entries": [...]}``. Its energies must be on the scale of the potential they are used with, and each
-    element of a candidate, Li among them, needs an elemental entry: that is checked where the phases are used.
+    it, or ``{"entries": [...]}``. Its energies must be on one scale (`entry_scale`), and each element of a candidate,
+    Li among them, needs an elemental entry: that is checked where the phases are used.
+
+    Parameters
+    ----------
+    any_functional
+        Also take a file whose entries are all of one other functional than GGA(+U), where no energy of a potential is
+        compared with them.
 
     Raises
     ------
     UserError
-        Names the file and the line: no such file, not JSON, no entries, an entry without a finite energy or with an
-        element that does not exist, no elemental phase at all.
+        Names the file and the line or the entries: no such file, not JSON, no entries, an entry without a finite energy
+        or with an element that does not exist, no elemental phase at all, entries of different functionals or another
+        one, one id for different entries.
     """
+    raw, text, items = _items(path)
+    origin = f"file:{path.name}@{hashlib.sha256(raw).hexdigest()[:12]}"
+    phases = []
+    for index, item in enumerate(items):
+        try:
+            phases.append(phase_from_entry(item, origin))
+        except BadEntry as error:
+            raise UserError(
+                f"{path}, line {_line_of(text, index)}: entry {index + 1} {error}; correct or remove it."
+            ) from error
+    _check_scale(path, items, phases, any_functional=any_functional)
+    elemental = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
+    if not elemental:
+        raise UserError(f"{path}: none of the {len(items)} entries is an element; add the elements, Li among them.")
+    if bare := sorted({symbol for p in phases for symbol in p.composition} - elemental):
+        logger.warning("%s holds no elemental entry of %s", path, ", ".join(bare))
+    return lowest_per_composition(phases)
+
+
+def _items(path: Path) -> tuple[bytes, str, list[Any]]:
+    """The bytes, the text and the list of entries of a file."""
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
@@ -59,24 +88,34 @@ def entries_from_file(path: Path) -> list[PhaseEnergy]:
         raise UserError(
             f"{path}, line {error.lineno}: no valid JSON ({error.msg}); write the entries with pymatgen's dumpfn."
         ) from error
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
+        raise UserError(f"{path} cannot be read ({error}); write the entries with pymatgen's dumpfn.") from error
     items = content.get("entries") if isinstance(content, dict) else content
+    if isinstance(content, dict) and "all_entries" in content and items is None:
+        raise UserError(f"{path}, line 1: holds a phase diagram and no list of entries; dump its all_entries instead.")
     if not isinstance(items, list) or not items:
         raise UserError(f"{path}, line 1: holds no list of entries; write a list of ComputedEntry with dumpfn.")
-    origin = f"file:{path.name}@{hashlib.sha256(raw).hexdigest()[:12]}"
-    phases = []
-    for index, item in enumerate(items):
-        try:
-            phases.append(phase_from_entry(item, origin))
-        except BadEntry as error:
+    return raw, text, items
+
+
+def _check_scale(path: Path, items: list[dict[str, Any]], phases: list[PhaseEnergy], *, any_functional: bool) -> None:
+    """Refuse entries that are not on one scale, and say which are corrected less than others."""
+    scale, wrong = one_scale(items)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; a hull needs all on one scale, remove or recompute them.")
+    if scale not in (GGA, None) and not any_functional:
+        raise UserError(
+            f"{path} holds {scale} energies, and the potential's are on the {GGA} scale; give entries of that scale."
+        )
+    seen: dict[str, tuple[str, float]] = {}
+    for phase in phases:
+        value = (phase.name, round(phase.energy_per_atom, 6))
+        if phase.key and seen.setdefault(phase.key, value) != value:
             raise UserError(
-                f"{path}, line {_line_of(text, index)}: entry {index + 1} {error}; correct or remove it."
-            ) from error
-    elemental = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
-    if not elemental:
-        raise UserError(f"{path}: none of the {len(items)} entries is an element; add the elements, Li among them.")
-    if bare := sorted({symbol for p in phases for symbol in p.composition} - elemental):
-        logger.warning("%s holds no elemental entry of %s", path, ", ".join(bare))
-    return lowest_per_composition(phases)
+                f"{path}: the id {phase.key} stands for different entries; give each its own, or remove one."
+            )
+    if bare := uncorrected_among_corrected(items, [set(p.composition) for p in phases]):
+        logger.warning("%s: not corrected while others like them are: %s; check that all are on one scale", path, bare)
 
 
 def _line_of(text: str, index: int) -> int:
@@ -136,9 +175,12 @@ def entries_from_mp(
     if snapshot is None:
         chosen = sorted(wanted)
         found, version = (fetch(chosen), None) if fetch is not None else _download(chosen)
-        rows = [_slim(row) for row in found if not _off_scale(row)]
-        if dropped := len(found) - len(rows):
-            logger.warning("%d entries of the Materials Project are not on the GGA/GGA+U scale and dropped", dropped)
+        rows = [_slim(row) for row in found if scale_of(row) in (GGA, None)]
+        if dropped := [(i, row) for i, row in enumerate(found) if scale_of(row) not in (GGA, None)]:
+            logger.warning(
+                "%d entries of the Materials Project are not on the %s scale and dropped: %s",
+                len(dropped), GGA, named(dropped),
+            )  # fmt: skip
         when = today or datetime.now(UTC).date()
         snapshot = {
             "date": when.isoformat(),
@@ -170,17 +212,6 @@ def _phases_of(snapshot: dict[str, Any], wanted: set[str]) -> list[PhaseEnergy]:
             "or give entries of your own as a file."
         )
     return lowest_per_composition(phases)
-
-
-def _off_scale(row: dict[str, Any]) -> bool:
-    """Whether an entry is r2SCAN's, or was shifted by the scheme that mixes GGA(+U) with r2SCAN."""
-    texts = [row.get("entry_id")]
-    for part in (row.get("parameters") or {}, row.get("data") or {}):
-        texts += [part.get("run_type"), part.get("thermo_type")]
-    for shift in row.get("energy_adjustments") or []:
-        # pymatgen names it "MP GGA(+U)/r2SCAN mixing adjustment"; its GGA/GGA+U term is another and belongs here
-        texts += [shift.get("name"), shift.get("cls")]
-    return any("SCAN" in str(text).upper() or "DFTMixingScheme" in str(text) for text in texts)
 
 
 def _slim(row: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,8 @@ def _number(value: Any, what: str) -> float:
 def _correction(item: dict[str, Any]) -> float:
     """eV of the whole cell: the sum of the energy adjustments, as pymatgen takes it, or of an older entry's number."""
     adjustments = item.get("energy_adjustments") or []
+    if not isinstance(adjustments, list):
+        raise BadEntry("has energy adjustments that are no list")
     if not adjustments:
         return _number(item.get("correction") or 0.0, "correction")
     return math.fsum(_adjustment(a) for a in adjustments)
@@ -95,7 +97,7 @@ def _amounts(composition: Any) -> dict[str, float]:
         raise BadEntry("has no composition")
     try:
         parsed = Composition(composition)
-    except (ValueError, TypeError, IndexError, KeyError) as error:
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
         raise BadEntry(f"has a composition that cannot be read ({error})") from error
     if unknown := [str(el.symbol) for el in parsed.elements if isinstance(el, DummySpecies)]:
         raise BadEntry(f"holds {', '.join(unknown)}, which is no element")

@@ -1,8 +1,9 @@
 """Electrochemical window of any composition from the competing phases, and its reactions with other phases.
 
 A composition that is a listed crystal is judged by its own energy: the range in which it is on the Li grand-potential
-hull. Where that range is empty (a metastable crystal), or no such crystal is listed, the energy is pinned to the hull,
-which gives the window of its decomposition products; `kind` says which of the two a window is.
+hull. Where that range is empty (a metastable crystal), or no such crystal is usable, the energy is pinned to the hull,
+which gives the window of its decomposition products; `kind` says which of the two a window is, `why_pinned` why.
+An element is its own reference: nothing else makes it up, and only Li can take it away.
 Method: Zhu, He, Mo, ACS Appl. Mater. Interfaces 2015, 7, 23685, doi:10.1021/acsami.5b07517.
 """
 
@@ -12,6 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from screening.chemistry.formula import Formula, read_formula
 from screening.errors import UserError
 from screening.properties import hull
 from screening.properties.phases import PhaseEnergy, same_composition
@@ -26,29 +31,38 @@ class FormulaWindow:
 
     Attributes
     ----------
+    formula, read
+        As it was typed, and as it was read.
     reduction, oxidation
         V vs Li/Li+; 0 and `hull.V_MAX` mean that no limit was found.
     kind
         ``"own"`` or ``"pinned"``.
+    why_pinned
+        Why no crystal's own energy was used; empty for ``"own"``.
     phase
         The listed crystal whose energy was used; None when the composition is none.
     e_above_hull
-        eV/atom of that crystal; None without one.
+        eV/atom of that crystal; None without one, and where no other phases make it up (an element).
     products_reduction, products_oxidation
         Phases just outside the window, formula units per formula unit of the composition.
     li_reduction, li_oxidation
         Li taken up (positive) or given off (negative) there, per formula unit.
     profile
-        Equilibria from 0 to `hull.V_MAX`: ``low``, ``high`` (V), ``li_uptake`` (Li per formula unit), ``products`` and
-        ``driving_force`` (eV/atom, at ``low``, from the energy that the window was judged by).
+        Equilibria from 0 to `hull.V_MAX`: ``low``, ``high`` (V), ``li_uptake`` (Li per formula unit), ``products``,
+        ``driving_force`` and ``driving_force_high`` (eV/atom, at ``low`` and ``high``, from the energy that the window
+        was judged by; linear in between).
     predicted
         Phases by ionic substitution among the competing ones.
+    quarantined
+        Phases of the chemical system that failed the gate and were not used, with their reasons.
     """
 
     formula: str
+    read: Formula
     reduction: float
     oxidation: float
     kind: str
+    why_pinned: str
     phase: str | None
     e_above_hull: float | None
     products_reduction: dict[str, float]
@@ -58,25 +72,47 @@ class FormulaWindow:
     decomposition: dict[str, float]
     profile: list[dict[str, Any]] = field(default_factory=list)
     predicted: tuple[str, ...] = ()
+    quarantined: dict[str, str] = field(default_factory=dict)
+
+    def driving_force(self, voltage: float) -> float:
+        """eV/atom that the composition gives off by decomposing at a voltage (V vs Li/Li+, 0 to `hull.V_MAX`).
+
+        Exact: convex, linear between the breakpoints of the profile, and zero from `reduction` to `oxidation`.
+        """
+        if self.reduction <= voltage <= self.oxidation:
+            return 0.0
+        volts = [row["low"] for row in self.profile] + [self.profile[-1]["high"]]
+        forces = [row["driving_force"] for row in self.profile] + [self.profile[-1]["driving_force_high"]]
+        return float(np.interp(voltage, volts, forces))
+
+    def driving_force_curve(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Voltages (n,) of its kinks, the ends of the window among them, and the driving force there (n,), eV/atom."""
+        ends = [self.profile[-1]["high"], self.reduction, self.oxidation]
+        volts = np.unique([row["low"] for row in self.profile] + ends)
+        return volts, np.array([self.driving_force(v) for v in volts])
 
 
 def parse_formula(formula: str) -> dict[str, float]:
-    """Amounts of each element; fractions are allowed (Li6PS5Cl0.5Br0.5).
+    """Amounts of each element (`chemistry.formula.read_formula`).
 
     Raises
     ------
     UserError
         When the text is no formula of real elements with positive amounts.
     """
-    from pymatgen.core import Composition, Element
+    return read_formula(formula).composition
 
-    try:
-        amounts = {str(symbol): float(n) for symbol, n in Composition(formula).get_el_amt_dict().items()}
-    except (ValueError, KeyError, TypeError):
-        amounts = {}
-    if not amounts or not all(Element.is_valid_symbol(s) and n > 0 for s, n in amounts.items()):
-        raise UserError(f"{formula!r} is not a chemical formula; write one such as LiNbO3 or Li6PS5Cl0.5Br0.5.")
-    return amounts
+
+def why_no_crystal(
+    composition: Mapping[str, float], phases: Sequence[PhaseEnergy], refused: Sequence[PhaseEnergy]
+) -> str:
+    """Why a composition has no energy of its own; empty when a usable crystal has it."""
+    if any(same_composition(p.composition, composition) for p in phases):
+        return ""
+    found = [p for p in refused if same_composition(p.composition, composition)]
+    if found:
+        return "; ".join(f"the crystal {p.name} is listed but quarantined ({p.gate})" for p in found)
+    return "no crystal of this composition is among the competing phases"
 
 
 def reactant(formula: str, phases: Sequence[PhaseEnergy]) -> Reactant:
@@ -98,91 +134,158 @@ def reactions_with(
     ]
 
 
-def formula_window(formula: str, phases: Sequence[PhaseEnergy]) -> FormulaWindow:
+def formula_window(
+    formula: str, phases: Sequence[PhaseEnergy], *, refused: Sequence[PhaseEnergy] = ()
+) -> FormulaWindow:
     """Window of a composition against the competing phases.
 
     Parameters
     ----------
     phases
         Usable phases of the composition's elements and Li (`competing.phases_flow`).
+    refused
+        Phases that failed the gate; named where the composition is one of them.
 
     Raises
     ------
     UserError
         When the formula cannot be read, is Li alone, or the phases cannot make it up.
     """
-    composition = parse_formula(formula)
+    read = read_formula(formula)
+    composition = read.composition
     if set(composition) == {"Li"}:
         raise UserError("Li metal is the reference of the voltage and has no window; give a compound.")
-    n_atoms = sum(composition.values())
     crystals = [p for p in phases if same_composition(p.composition, composition)]
     crystal = min(crystals, key=lambda p: p.energy_per_atom, default=None)
     rivals = [p for p in phases if p not in crystals]
-    closed = hull.decompose(composition, phases)
-    window, kind, energy, entries = None, OWN, closed.energy, list(phases)
-    others = hull.decompose(composition, rivals)
+    closed, others = hull.decompose(composition, phases), _made_of(composition, rivals)
+    window, kind, energy, why = None, OWN, closed.energy, why_no_crystal(composition, phases, refused)
     if crystal is not None:
-        window = hull.stable_range(composition, crystal.energy_per_atom, rivals)
-        energy, entries = crystal.energy_per_atom, rivals
+        window, energy = _own_window(composition, crystal, rivals), crystal.energy_per_atom
     if window is None:
-        kind, energy, entries = PINNED, closed.energy, list(phases)
+        kind, energy = PINNED, closed.energy
+        why = why or f"the crystal {crystal.name if crystal else ''} is stable at no voltage"
         window = hull.pinned_window(composition, phases)
     if window is None:
         raise UserError(
             f"{formula} is on the hull at no voltage from 0 to {hull.V_MAX:g} V; check the competing phases."
         )
-    n_li = hull.normalised(composition).get("Li", 0.0)
-    segments = hull.li_profile(composition, entries)
-    below = [s for s in segments if s.low < window.reduction - 1e-9]
-    above = [s for s in segments if s.high > window.oxidation + 1e-9]
-
-    def per_formula(products: Mapping[str, float]) -> dict[str, float]:
-        return {name: round(amount * n_atoms, 6) for name, amount in sorted(products.items()) if name != "Li"}
-
-    def uptake(segment: hull.Segment) -> float:
-        return round((segment.decomposition.n_li - n_li) * n_atoms, 6)
-
-    mu_metal = hull.li_reference(phases)
-    profile = [
-        {
-            "low": s.low,
-            "high": s.high,
-            "li_uptake": uptake(s),
-            "products": per_formula(s.decomposition.products),
-            "driving_force": energy - s.decomposition.energy - (mu_metal - s.low) * (n_li - s.decomposition.n_li),
-        }
-        for s in segments
-    ]
+    n_atoms = sum(composition.values())
+    profile = _profile(composition, energy, phases, (window.reduction, window.oxidation))
+    below = [row for row in profile if row["low"] < window.reduction - 1e-9]
+    above = [row for row in profile if row["high"] > window.oxidation + 1e-9]
+    made = closed if kind == PINNED else others
+    above_hull = None if crystal is None or others is None else max(crystal.energy_per_atom - others.energy, 0.0)
     return FormulaWindow(
-        formula=formula,
+        formula=read.typed,
+        read=read,
         reduction=window.reduction,
         oxidation=window.oxidation,
         kind=kind,
+        why_pinned=why,
         phase=crystal.name if crystal else None,
-        e_above_hull=None if crystal is None else max(crystal.energy_per_atom - others.energy, 0.0),
-        products_reduction=per_formula(window.products_reduction),
-        products_oxidation=per_formula(window.products_oxidation),
-        li_reduction=uptake(below[-1]) if below else 0.0,
-        li_oxidation=uptake(above[0]) if above else 0.0,
-        decomposition=per_formula(closed.products if kind == PINNED else others.products),
+        e_above_hull=above_hull,
+        products_reduction=_per_formula(window.products_reduction, n_atoms),
+        products_oxidation=_per_formula(window.products_oxidation, n_atoms),
+        li_reduction=below[-1]["li_uptake"] if below else 0.0,
+        li_oxidation=above[0]["li_uptake"] if above else 0.0,
+        decomposition=_per_formula(made.products, n_atoms) if made else {},
         profile=profile,
         predicted=tuple(sorted(p.name for p in phases if p.substituted)),
+        quarantined={p.name: p.gate for p in refused if set(p.composition) <= set(composition) | {"Li"}},
     )
 
 
+def _made_of(composition: Mapping[str, float], rivals: Sequence[PhaseEnergy]) -> hull.Decomposition | None:
+    """What other phases make up a composition; None where they cannot, as for an element."""
+    try:
+        return hull.decompose(composition, rivals)
+    except hull.NotMade:
+        return None
+
+
+def _own_window(
+    composition: Mapping[str, float], crystal: PhaseEnergy, rivals: Sequence[PhaseEnergy]
+) -> hull.Window | None:
+    """Where a crystal's own energy is on the hull; everywhere if nothing it could become is known, even with Li."""
+    try:
+        return hull.stable_range(composition, crystal.energy_per_atom, rivals)
+    except hull.NotMade:
+        return hull.Window(reduction=0.0, oxidation=hull.V_MAX, products_reduction={}, products_oxidation={})
+
+
+def _per_formula(products: Mapping[str, float], n_atoms: float) -> dict[str, float]:
+    return {name: round(amount * n_atoms, 6) for name, amount in sorted(products.items()) if name != "Li"}
+
+
+def _profile(
+    composition: Mapping[str, float], energy: float, phases: Sequence[PhaseEnergy], ends: tuple[float, float]
+) -> list[dict[str, Any]]:
+    """Rows of `FormulaWindow.profile`, the composition's own crystal among the equilibria.
+
+    Parameters
+    ----------
+    energy
+        eV/atom that the window was judged by, nowhere below the hull of all phases.
+    ends
+        Of the window, V: breakpoints too, but for the tolerance with which it was found, and written the same.
+    """
+    n_li = hull.normalised(composition).get("Li", 0.0)
+    n_atoms = sum(composition.values())
+    mu_metal = hull.li_reference(phases)
+
+    def force(state: hull.Decomposition, voltage: float) -> float:
+        value = energy - state.energy - (mu_metal - voltage) * (n_li - state.n_li)
+        return value if value > hull.TOLERANCE else 0.0
+
+    def point(voltage: float) -> float:
+        return next((end for end in ends if abs(end - voltage) < 1e-5), voltage)
+
+    return [
+        {
+            "low": point(s.low),
+            "high": point(s.high),
+            # + 0.0: no minus sign before a zero
+            "li_uptake": round((s.decomposition.n_li - n_li) * n_atoms, 6) + 0.0,
+            "products": _per_formula(s.decomposition.products, n_atoms),
+            "driving_force": force(s.decomposition, s.low),
+            "driving_force_high": force(s.decomposition, s.high),
+        }
+        for s in hull.li_profile(composition, phases)
+    ]
+
+
 def window_document(
-    window: FormulaWindow, potential: str, reactions: Sequence[tuple[str, Reaction]] = ()
+    window: FormulaWindow,
+    potential: str,
+    reactions: Sequence[tuple[str, Reaction]] = (),
+    *,
+    source: str = "listed",
+    pinned_partners: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What ``screen window --json`` writes; an end without a limit is its bound, with ``no_limit_*`` true."""
+    """What ``screen window --json`` writes; an end without a limit is its bound, with ``no_limit_*`` true.
+
+    Parameters
+    ----------
+    source
+        Where the phases are from, as given with ``--phases``.
+    pinned_partners
+        Reaction partners without an energy of their own, with the reasons.
+    """
     return {
         "formula": window.formula,
-        "potential": potential,
+        "read_as": window.read.written,
+        "amounts": window.read.composition,
+        "note": window.read.note,
+        "potential": potential if source == "listed" else None,
+        "phases": source,
         "reduction_V": window.reduction,
         "oxidation_V": window.oxidation,
         "e_above_hull_eV_atom": window.e_above_hull,
         "products_reduction": window.products_reduction,
         "products_oxidation": window.products_oxidation,
         "window": window.kind,
+        "why_pinned": window.why_pinned,
         "phase": window.phase,
         "decomposition": window.decomposition,
         "li_uptake_reduction": window.li_reduction,
@@ -190,10 +293,12 @@ def window_document(
         "no_limit_reduction": window.reduction <= 0.0,
         "no_limit_oxidation": window.oxidation >= hull.V_MAX,
         "predicted_phases": list(window.predicted),
+        "quarantined_phases": window.quarantined,
         "profile": window.profile,
         "reactions": [
             {
                 "with": name,
+                "why_pinned": (pinned_partners or {}).get(name, ""),
                 "voltage_V": r.voltage,
                 "energy_eV_atom": r.energy,
                 "mutual_energy_eV_atom": r.mutual_energy,

@@ -17,6 +17,7 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from screening.chemistry.formula import read_formula
 from screening.errors import UserError
 from screening.validation.scales import same_scale, scales_of
 
@@ -271,8 +272,8 @@ def _group_named(name: str, groups: dict[str, list[int]]) -> str:
     if name in groups:
         return name
     try:
-        formula = str(Composition(name).reduced_formula)
-    except (ValueError, TypeError, KeyError):
+        formula = str(Composition(read_formula(name).composition).reduced_formula)
+    except UserError:  # a candidate's name
         formula = ""
     if formula in groups:
         return formula
