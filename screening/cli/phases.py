@@ -67,6 +67,7 @@ def list_command(
     """Print the listed phases of a chemical system with source, gate and distance to the hull."""
     from rich.table import Table
 
+    from screening.chemistry.formula import read_elements
     from screening.engine.records import Fidelity
     from screening.potentials.registry import load_potential
     from screening.properties.phase_build import distance_to_others
@@ -74,8 +75,7 @@ def list_command(
     from screening.report.console import make_console
     from screening.structures.phases import load_phases
 
-    system = {symbol.strip() for symbol in elements.split(",") if symbol.strip()}
-    facts = load_phases(system)
+    facts = load_phases(read_elements(elements))
     loaded = load_potential(potential, "cpu", self_check=False)
     energies = shipped_energies(Fidelity(loaded.name, loaded.checkpoint_sha256))
     table = Table("phase", "space group", "gate", "to the hull of the others, meV/atom", "source")

@@ -143,8 +143,8 @@ def foreign_phases(
     compounds = [e for e in entries if len(e.composition) > 1]
     if not alone and compounds and not any(e.correction_per_atom for e in compounds):
         logger.warning(
-            "%s: none of its compounds carries a correction, and the potential's energies are on the MP2020 scale; "
-            "check that it holds corrected energies",
+            "%s: no compound in it carries a correction, and the potential's energies are on the MP2020 scale; check "
+            "that they are corrected",
             source,
         )
     return entries

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 from typing import Any
 
+from screening.chemistry.formula import read_formula
+from screening.errors import UserError
 from screening.properties.phases import PhaseEnergy
 
 ENTRY_CLASSES = {"ComputedEntry", "ComputedStructureEntry", "PDEntry"}
@@ -95,15 +97,16 @@ def _amounts(composition: Any) -> dict[str, float]:
 
     if not composition or not isinstance(composition, dict | str):
         raise BadEntry("has no composition")
-    try:
-        parsed = Composition(composition)
-    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError) as error:
-        raise BadEntry(f"has a composition that cannot be read ({error})") from error
-    if unknown := [str(el.symbol) for el in parsed.elements if isinstance(el, DummySpecies)]:
-        raise BadEntry(f"holds {', '.join(unknown)}, which is no element")
     amounts: dict[str, float] = {}
-    for element, amount in parsed.items():
-        amounts[element.symbol] = amounts.get(element.symbol, 0.0) + float(amount)
+    try:
+        # pymatgen reads a hydrate's dot as a decimal point
+        parsed = Composition(read_formula(composition).composition if isinstance(composition, str) else composition)
+        if unknown := [str(el.symbol) for el in parsed.elements if isinstance(el, DummySpecies)]:
+            raise BadEntry(f"holds {', '.join(unknown)}, which is no element")
+        for element, amount in parsed.items():
+            amounts[element.symbol] = amounts.get(element.symbol, 0.0) + float(amount)
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError, AttributeError, UserError) as error:
+        raise BadEntry(f"has a composition that cannot be read ({error})") from error
     if not amounts:
         raise BadEntry("has no composition")
     return amounts

@@ -137,12 +137,14 @@ def test_fractional_and_charged_compositions_become_formula_units(tmp_path: Path
     rows = [
         {"composition": {"Li": 5.5, "P": 1, "S": 4.5, "Cl": 1.5}, "energy": -50.0},
         {"composition": {"Li+": 4, "O2-": 2}, "energy": -28.0},
+        {"composition": "MgCl2.6H2O", "energy": -90.0},
         {"composition": {"Li": 1}, "energy": -1.9},
     ]
     (tmp_path / "a.json").write_text(json.dumps(rows))
     found = {frozenset(p.composition.items()): p.energy_per_atom for p in entries_from_file(tmp_path / "a.json")}
     assert found[frozenset({"Li": 11, "P": 2, "S": 9, "Cl": 3}.items())] == pytest.approx(-50.0 / 12.5)
     assert found[frozenset({"Li": 2, "O": 1}.items())] == pytest.approx(-28.0 / 6)
+    assert found[frozenset({"Mg": 1, "Cl": 2, "H": 12, "O": 6}.items())] == pytest.approx(-90.0 / 21)
 
 
 GOOD = '{"composition": {"Li": 1}, "energy": -1.9}'
@@ -217,6 +219,110 @@ def test_elements_without_an_elemental_entry_are_said(tmp_path: Path, niobates, 
     with caplog.at_level(logging.WARNING):
         entries_from_file(tmp_path / "a.json")
     assert "no elemental entry of Nb, O" in caplog.text
+
+
+# ----- entries of more than one functional
+
+R2SCAN = ConstantEnergyAdjustment(-9.0, name="MP GGA(+U)/r2SCAN mixing adjustment")
+SCHEME = ConstantEnergyAdjustment(-9.0, cls={"@class": "MaterialsProjectDFTMixingScheme"})
+ODD: list[tuple[dict[str, Any], str]] = [
+    ({"parameters": {"run_type": "R2SCAN"}}, "r2SCAN"),
+    ({"parameters": {"run_type": "r2SCAN"}}, "r2SCAN"),
+    ({"data": {"run_type": "r2SCAN"}}, "r2SCAN"),
+    ({"parameters": {"run_type": {"@class": "RunType", "value": "r2SCAN"}}}, "r2SCAN"),
+    ({"parameters": {"run_type": "SCAN"}}, "SCAN"),
+    ({"data": {"calc_type": "r2SCAN Static"}}, "r2SCAN"),
+    ({"parameters": {"run_type": "HSE06"}}, "HSE"),
+    ({"parameters": {"functional": "PBEsol"}}, "PBEsol"),
+    ({"parameters": {"run_type": "PBE0"}}, "PBE0"),
+    ({"parameters": {"run_type": "PBE-D3"}}, "PBE-D3"),
+    ({"parameters": {"run_type": "LDA"}}, "LDA"),
+    ({"data": {"thermo_type": "GGA_GGA+U_R2SCAN"}}, "mixing scheme"),
+    ({"energy_adjustments": [R2SCAN]}, "mixing scheme"),
+    ({"energy_adjustments": [SCHEME]}, "mixing scheme"),
+]
+
+
+@pytest.mark.parametrize(("fields", "says"), ODD)
+def test_entries_of_another_functional_are_refused_by_their_ids(tmp_path: Path, niobates, fields, says) -> None:
+    odd = [computed("Li2O", -99.0, "mine-1", **fields), computed("NbO2", -30.0, "mine-2", **fields)]
+    dumpfn([*niobates, *odd], str(tmp_path / "a.json"))
+    with pytest.raises(UserError, match="scale") as refusal:
+        entries_from_file(tmp_path / "a.json")
+    assert "mine-1, mine-2" in str(refusal.value)
+    assert says in str(refusal.value)
+    assert "mp-1-GGA" not in str(refusal.value)
+
+
+def test_a_functional_in_the_id_counts_and_entries_without_id_have_their_place(tmp_path: Path, niobates) -> None:
+    dumpfn([*niobates, computed("Li2O", -99.0, "mp-20-r2SCAN")], str(tmp_path / "a.json"))
+    with pytest.raises(UserError, match="mp-20-r2SCAN"):
+        entries_from_file(tmp_path / "a.json")
+    nameless = ComputedEntry(Composition("Li2O"), -99.0, parameters={"run_type": "R2SCAN"})
+    dumpfn([*niobates, nameless], str(tmp_path / "a.json"))
+    with pytest.raises(UserError, match=f"entry {len(niobates) + 1} "):
+        entries_from_file(tmp_path / "a.json")
+
+
+def test_few_marked_entries_among_unmarked_ones_are_refused(tmp_path: Path) -> None:
+    bare = [{"composition": {s: 1}, "energy": -2.0} for s in ("Li", "O", "Nb")]
+    marked = {"composition": {"Li": 2, "O": 1}, "energy": -14.0, "entry_id": "m", "parameters": {"run_type": "R2SCAN"}}
+    (tmp_path / "a.json").write_text(json.dumps([*bare, marked]))
+    for any_functional in (False, True):
+        with pytest.raises(UserError, match=r"m \(r2SCAN\) stand among some that do not name"):
+            entries_from_file(tmp_path / "a.json", any_functional=any_functional)
+
+
+@pytest.mark.parametrize("run_type", ["GGA", "GGA+U", "GGA_U", "PBE", "PBE+U", "gga"])
+def test_gga_and_gga_u_are_one_scale(tmp_path: Path, niobates, run_type: str) -> None:
+    more = computed("Li2O", -99.0, "mine", parameters={"run_type": run_type})
+    dumpfn([*niobates, more], str(tmp_path / "a.json"))
+    assert next(p for p in entries_from_file(tmp_path / "a.json") if p.name == "Li2O").key == "mine"
+
+
+def test_a_file_of_one_other_functional_is_taken_only_where_nothing_else_is_compared(tmp_path: Path) -> None:
+    rows = [
+        computed(formula, energy, f"mp-{i}", parameters={"run_type": "R2SCAN"})
+        for i, (formula, energy) in enumerate([("Li", -2.3), ("O2", -11.8), ("Li2O", -18.0)])
+    ]
+    dumpfn(rows, str(tmp_path / "a.json"))
+    assert len(entries_from_file(tmp_path / "a.json", any_functional=True)) == 3
+    with pytest.raises(UserError, match="holds r2SCAN energies, and the potential's are on the GGA/GGA"):
+        entries_from_file(tmp_path / "a.json")
+
+
+def test_uncorrected_oxides_among_corrected_ones_are_named(tmp_path: Path, niobates, caplog) -> None:
+    dumpfn(niobates, str(tmp_path / "a.json"))
+    with caplog.at_level(logging.WARNING):
+        entries_from_file(tmp_path / "a.json")
+    assert "not corrected while others like them are: mp-6-GGA+U hold O" in caplog.text
+
+
+def test_one_id_for_different_entries_is_refused(tmp_path: Path, oxides) -> None:
+    twice = computed("Li2O", -15.0, "mp-4-GGA")
+    dumpfn([*oxides, twice], str(tmp_path / "a.json"))
+    with pytest.raises(UserError, match="the id mp-4-GGA stands for different entries"):
+        entries_from_file(tmp_path / "a.json")
+    dumpfn([*oxides, *oxides], str(tmp_path / "a.json"))
+    assert len(entries_from_file(tmp_path / "a.json")) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('{"@class": "PhaseDiagram", "all_entries": []}', "holds a phase diagram"),
+        ("[" * 100_000, "cannot be read|no valid JSON"),
+        ('[{"composition": {"Li": 1}, "energy": ' + 5000 * "9" + "}]", "cannot be read"),
+        ('[{"composition": {"Li": 1}, "energy": -1, "energy_adjustments": {"a": 1}}]', "no list"),
+        ('[{"composition": {"Li": 1' + 400 * "0" + '}, "energy": -1}]', "composition"),
+        ('[{"composition": "Li1e400", "energy": -1}]', "composition"),
+        ('[{"composition": {"Li": null}, "energy": -1}]', "composition"),
+    ],
+)
+def test_foreign_json_is_one_sentence(tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=says):
+        entries_from_file(tmp_path / "a.json")
 
 
 # ----- the Materials Project
@@ -301,6 +407,7 @@ def test_no_r2scan_energy_gets_in(tmp_path: Path, oxides, caplog) -> None:
         phases = entries_from_mp({"O"}, cache=tmp_path, fetch=Fetch([*oxides, *foreign]), today=DAY)
     assert next(p for p in phases if p.name == "Li2O").key == "mp-4-GGA"
     assert "6 entries" in caplog.text
+    assert "mp-20-r2SCAN, mp-21, mp-22, mp-23, mp-24-GGA and 1 more" in caplog.text
 
 
 def test_the_term_between_gga_and_gga_u_belongs_to_the_scale(tmp_path: Path, oxides) -> None:

@@ -1,11 +1,21 @@
 """Windows of compositions: analytic hulls, the two kinds of window, bad formulas."""
 
+import json
+
+import numpy as np
 import pytest
 from phase_toys import phase
+from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry
+from pymatgen.core import Composition, Element
 
+from screening.assets import asset
+from screening.engine.records import Fidelity
 from screening.errors import UserError
 from screening.properties import hull
+from screening.properties.phase_files import read_energies
+from screening.properties.phases import PhaseEnergy
 from screening.properties.window import formula_window, parse_formula, window_document
+from screening.report.window import plot_name, window_figure
 
 LI, S = phase("Li", {"Li": 1}, -2.0), phase("S", {"S": 1}, -4.0)
 LI2S = phase("Li2S", {"Li": 2, "S": 1}, (-4 - 4 - 4) / 3)
@@ -49,6 +59,145 @@ def test_profile_covers_all_voltages_and_its_driving_force_is_continuous():
     # S against Li2S with its own energy: (V - 2) * 2 Li / 3 atoms
     last = window.profile[-1]
     assert last["driving_force"] == pytest.approx((last["low"] - 2.0) * 2 / 3, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def chgnet() -> list[PhaseEnergy]:
+    path = asset("datasets", "energies") / "chgnet.json"
+    fidelity = Fidelity("chgnet", json.loads(path.read_text())["checkpoint_sha256"])
+    return list(read_energies(path, fidelity, origin="shipped").values())
+
+
+def system(formula: str, phases: list[PhaseEnergy]) -> list[PhaseEnergy]:
+    elements = set(parse_formula(formula)) | {"Li"}
+    return [p for p in phases if p.usable and set(p.composition) <= elements]
+
+
+@pytest.mark.parametrize("formula", ["LiNbO3", "Li3PS4", "Li2S", "S", "O2", "[Li5/6Mg1/12]NbO3", "LiOH", "Li6PS5Cl"])
+def test_driving_force_is_the_decomposition_energy_at_every_voltage(formula, chgnet):
+    """Against one linear program per voltage, which knows nothing of breakpoints; also what the plot draws."""
+    phases = system(formula, chgnet)
+    window = formula_window(formula, phases)
+    composition = parse_formula(formula)
+    own = [p.energy_per_atom for p in phases if p.name == window.phase]
+    energy = own[0] if window.kind == "own" else hull.decompose(composition, phases).energy
+    line = window_figure(window, energies="chgnet").axes[0].lines[0]
+    for voltage in [*np.linspace(0, hull.V_MAX, 97), window.reduction, window.oxidation, 4.3]:
+        exact, _ = hull.driving_force(composition, energy, float(voltage), phases)
+        assert window.driving_force(float(voltage)) == pytest.approx(exact, abs=1e-6)
+        assert np.interp(voltage, *line.get_data()) == pytest.approx(exact, abs=1e-6)
+
+
+def test_driving_force_is_what_pymatgen_finds(chgnet):
+    phases = system("LiNbO3", chgnet)
+    window = formula_window("LiNbO3", phases)
+    entries = [PDEntry(Composition(dict(p.composition)), p.energy_per_atom * p.n_atoms) for p in phases]
+    own = next(e for e in entries if e.composition.reduced_formula == "LiNbO3")
+    for voltage in (0.3, 1.2, 2.5, 3.9, 4.3, 5.0):
+        mu = hull.li_reference(phases) - voltage
+        diagram = GrandPotentialPhaseDiagram(entries, {Element("Li"): mu})
+        lowest = diagram.get_hull_energy_per_atom(Composition("NbO3")) * 4
+        assert window.driving_force(voltage) == pytest.approx((own.energy - mu - lowest) / 5, abs=1e-6)
+
+
+def test_plot_is_zero_inside_the_window_and_right_outside(chgnet):
+    window = formula_window("LiNbO3", system("LiNbO3", chgnet))
+    figure = window_figure(window, energies="chgnet")
+    volts, force = figure.axes[0].lines[0].get_data()
+    assert {window.reduction, window.oxidation} <= set(volts)
+    assert np.all(force >= 0)
+    assert np.all(force[(volts >= window.reduction) & (volts <= window.oxidation)] == 0)
+    assert np.all(np.diff(np.diff(force) / np.diff(volts)) > -1e-6)  # convex
+    assert np.interp(4.3, volts, force) == pytest.approx(0.089, abs=5e-4)
+    steps = figure.axes[1].patches[0].get_data()
+    inside = np.searchsorted(steps.edges, 2.5) - 1
+    assert steps.values[inside] == 0  # a stable crystal takes up no Li
+
+
+def test_rows_meet_at_the_ends_of_the_window(chgnet):
+    window = formula_window("LiNbO3", system("LiNbO3", chgnet))
+    (inside,) = [row for row in window.profile if row["products"] == {"LiNbO3": 1.0}]
+    assert (inside["low"], inside["high"]) == (window.reduction, window.oxidation)
+    for one, following in zip(window.profile, window.profile[1:], strict=False):
+        assert one["driving_force_high"] == pytest.approx(following["driving_force"], abs=1e-6)
+    document = window_document(window, "chgnet")
+    assert document["profile"] == window.profile
+
+
+@pytest.mark.parametrize(
+    ("rounded", "exact"),
+    [
+        ("[Li0.833Mg0.083]NbO3", "[Li5/6Mg1/12]NbO3"),
+        ("Li0.8333Mg0.0833NbO3", "[Li5/6Mg1/12]NbO3"),
+        ("[Li0.667Mg0.167]NbO3", "[Li2/3Mg1/6]NbO3"),
+        ("[Li0.667Zr0.083]NbO3", "[Li2/3Zr1/12]NbO3"),
+        ("[Li0.333Zr0.167]NbO3", "[Li1/3Zr1/6]NbO3"),
+        ("Li1.25[Nb0.917Mg0.083]O3", "Li5/4[Nb11/12Mg1/12]O3"),
+        ("Li1.083[Nb0.917Zr0.083]O3", "Li13/12[Nb11/12Zr1/12]O3"),
+        ("Li0.79Mg0.104NbO3", "Li[0.792]Mg[0.104]NbO3"),
+    ],
+)
+def test_rounding_does_not_decide_a_window(rounded, exact, chgnet):
+    phases = system(exact, chgnet)
+    one, other = formula_window(rounded, phases), formula_window(exact, phases)
+    assert (one.reduction, one.oxidation) == pytest.approx((other.reduction, other.oxidation), abs=1e-4)
+    assert one.oxidation - one.reduction > 1.0
+    assert one.read.note
+
+
+def test_window_of_a_doped_niobate_that_a_ranking_prints(chgnet):
+    window = formula_window("[Li0.833Mg0.083]NbO3", system("LiMgNbO3", chgnet))
+    assert (window.reduction, window.oxidation) == pytest.approx((1.84, 3.86), abs=0.005)
+    document = window_document(window, "chgnet")
+    assert (document["formula"], document["read_as"]) == ("[Li0.833Mg0.083]NbO3", "[Li5/6Mg1/12]NbO3")
+    assert "fractions" in document["note"]
+    assert document["decomposition"] == pytest.approx({"LiNbO3": 5 / 6, "MgNb2O6": 1 / 12}, abs=1e-5)
+    assert plot_name(window.read) == "window-[Li5of6Mg1of12]NbO3.png"
+
+
+def test_an_element_is_its_own_reference():
+    """S turns into Li2S below V = -(E(Li2S) - 2 E(Li) - E(S)) / 2, and into nothing above."""
+    volts = -(3 * LI2S.energy_per_atom - 2 * LI.energy_per_atom - S.energy_per_atom) / 2
+    window = formula_window("S", [LI, S, LI2S])
+    assert (window.reduction, window.oxidation) == (pytest.approx(volts, abs=1e-5), hull.V_MAX)
+    assert (window.kind, window.phase, window.e_above_hull) == ("own", "S", None)
+    assert (window.products_reduction, window.li_reduction) == ({"Li2S": 1.0}, 2.0)
+    assert (window.products_oxidation, window.decomposition) == ({}, {})
+    assert window.driving_force(0.0) == pytest.approx(2 * volts)
+    document = window_document(window, "toy")
+    assert (document["no_limit_reduction"], document["no_limit_oxidation"]) == (False, True)
+
+
+def test_a_metal_that_li_leaves_alone_has_no_limits(chgnet):
+    window = formula_window("Nb", system("Nb", chgnet))
+    assert (window.reduction, window.oxidation, window.kind) == (0.0, hull.V_MAX, "own")
+    assert np.all(window.driving_force_curve()[1] == 0)
+
+
+def test_oxygen_ends_where_li2o2_forms(chgnet):
+    energies = {p.name: p.energy_per_atom for p in chgnet if p.usable}
+    window = formula_window("O2", system("O2", chgnet))
+    volts = -(4 * energies["Li2O2"] - 2 * energies["Li"] - 2 * energies["O2"]) / 2
+    assert (window.reduction, window.oxidation) == (pytest.approx(volts, abs=1e-4), hull.V_MAX)
+    assert window.products_reduction == {"Li2O2": 1.0}
+
+
+def test_a_quarantined_crystal_is_named_with_its_reason(chgnet):
+    refused = [p for p in chgnet if not p.usable]
+    window = formula_window("LiOH", system("LiOH", chgnet), refused=refused)
+    assert (window.kind, window.phase) == ("pinned", None)
+    assert window.why_pinned.startswith("the crystal LiOH is listed but quarantined (volume differs by")
+    document = window_document(window, "chgnet")
+    assert document["why_pinned"] == window.why_pinned
+    assert list(document["quarantined_phases"]) == ["LiOH"]
+
+
+def test_why_a_window_is_pinned_is_always_said():
+    assert "no crystal of this composition" in formula_window("Li2S1.5", [LI, S, LI2S]).why_pinned
+    ground = (3 * LI2S.energy_per_atom + S.energy_per_atom) / 4
+    metastable = phase("Li2S2", {"Li": 2, "S": 2}, ground + 0.03)
+    assert "Li2S2 is stable at no voltage" in formula_window("Li2S2", [LI, S, LI2S, metastable]).why_pinned
+    assert formula_window("Li2S", [LI, S, LI2S]).why_pinned == ""
 
 
 @pytest.mark.parametrize("text", ["", "Li2Xx", "hello", "Li-2S", "X2O", "Li0"])
