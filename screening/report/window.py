@@ -96,7 +96,8 @@ def energies_label(potential: str, source: str) -> str:
 
 def plot_name(formula: Formula) -> str:
     """Name of the plot's file: ``window-LiNbO3.png``, ``window-[Li5of6Mg1of12]NbO3.png``."""
-    return f"window-{formula.written.replace('/', 'of').replace(JOIN, '-')}.png"
+    name = formula.written.replace("/", "of").replace(JOIN, "-")
+    return f"window-{name[:129]}.png"
 
 
 def plot_window(window: FormulaWindow, path: Path, *, potential: str, source: str = LISTED) -> None:

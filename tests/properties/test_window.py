@@ -9,6 +9,7 @@ from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry
 from pymatgen.core import Composition, Element
 
 from screening.assets import asset
+from screening.chemistry.formula import read_formula
 from screening.engine.records import Fidelity
 from screening.errors import UserError
 from screening.properties import hull
@@ -152,7 +153,23 @@ def test_window_of_a_doped_niobate_that_a_ranking_prints(chgnet):
     assert (document["formula"], document["read_as"]) == ("[Li0.833Mg0.083]NbO3", "[Li5/6Mg1/12]NbO3")
     assert "fractions" in document["note"]
     assert document["decomposition"] == pytest.approx({"LiNbO3": 5 / 6, "MgNb2O6": 1 / 12}, abs=1e-5)
-    assert plot_name(window.read) == "window-[Li5of6Mg1of12]NbO3.png"
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("LiNbO3", "window-LiNbO3.png"),
+        ("[Li0.833Mg0.083]NbO3", "window-[Li5of6Mg1of12]NbO3.png"),
+        ("CaSO4.1/2H2O", "window-CaSO4-1of2H2O.png"),
+        ("MgCl2*6H2O", "window-MgCl2-6H2O.png"),
+    ],
+)
+def test_the_name_of_a_plot_is_one_file_name(text, name):
+    assert plot_name(read_formula(text)) == name
+
+
+def test_a_long_formula_has_a_file_name_too():
+    assert len(plot_name(read_formula("Li1/2Na1/2O" * 15))) < 150
 
 
 def test_an_element_is_its_own_reference():

@@ -147,6 +147,8 @@ def test_held_out_by_name(tmp_path):
     }
     with pytest.raises(UserError, match=r"no frames belong to 'Zr_Nb'.*Mg_Li"):
         split_frames(frames, ["Zr_Nb"], seed=0)
+    with pytest.raises(UserError, match="no frames belong to 'Li1e400NbO3'"):
+        split_frames(frames, ["Li1e400NbO3"], seed=0)
     with pytest.raises(UserError, match="nothing is left"):
         split_frames(frames, sorted(groups_of(frames)), seed=0)
 
