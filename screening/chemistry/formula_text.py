@@ -67,16 +67,17 @@ def plain_text(text: str, chemistry: Chemistry) -> str:
 
 def _ascii(text: str) -> str:
     """Subscripts, full-width letters and fractions of one character in ASCII."""
-    characters = []
-    for index, character in enumerate(text.strip()):
+    characters: list[str] = []
+    spaced = " ".join(text.split())
+    for index, character in enumerate(spaced):
         name = unicodedata.name(character, "")
         if name.startswith("SUPERSCRIPT"):
             refuse(text, f"it holds {character}; leave charges out")
-        if name.startswith("VULGAR FRACTION") and index and text.strip()[index - 1].isdigit():
+        if name.startswith("VULGAR FRACTION") and index and spaced[index - 1].isdigit():
             refuse(text, f"a number stands before {character}; write a fraction such as 5/2")
         characters.append(unicodedata.normalize("NFKC", character) if not _JOINS.fullmatch(character) else JOIN)
     plain = "".join(characters).translate(_SLASHES)
-    if foreign := next((c for c in plain if not c.isascii() and c != JOIN), None):
+    if foreign := next((c for c in plain if not (c.isascii() and c.isprintable()) and c != JOIN), None):
         refuse(text, f"{foreign!r} ({unicodedata.name(foreign, 'no letter')}) is no part of one; type it in ASCII")
     return plain
 

@@ -168,7 +168,7 @@ def test_a_dot_that_can_be_either_is_refused_with_both_spellings(text):
         ("MgCl2 6H2O", "a space stands inside"),
         ("2", "holds no element"),
         ("D2O", "write H"),
-        ("Li\x00", "no amount"),
+        ("Li\x00", "no part of one"),
         ("[bold]Li", "no amount"),
     ],
 )
