@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from screening.errors import UserError
-
 phases_app = typer.Typer(
     name="phases", help="List, build and extend the competing phases.", no_args_is_help=True, add_completion=False
 )
@@ -100,15 +98,11 @@ def entry_command(
 ) -> None:
     """Print a structure as an entry for datasets/phases."""
     import yaml
-    from pymatgen.core import Structure
+    from pymatgen.io.ase import AseAtomsAdaptor
 
     from screening.structures.phase_entry import entry_from_structure
+    from screening.structures.structure_file import read_structure
 
-    try:
-        crystal = Structure.from_file(structure)
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{structure} cannot be read as a crystal structure ({error}); give a CIF or POSCAR."
-        ) from error
+    crystal = AseAtomsAdaptor.get_structure(read_structure(structure))
     entry = entry_from_structure(crystal, name=name or crystal.composition.reduced_formula, source=source)
     typer.echo(yaml.safe_dump([entry], sort_keys=False, default_flow_style=None, width=100), nl=False)

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ase import Atoms
-from ase.io import read
 
 from screening.engine.runlock import FolderInUse, run_lock
 from screening.errors import UserError
+from screening.structures import structure_file
 from screening.validation.engines import CalculationFailed, Engine
 from screening.validation.gpaw_settings import GpawSettings
 from screening.validation.jobs import Job
@@ -37,14 +37,10 @@ def read_structures(path: Path) -> dict[str, Atoms]:
     Raises
     ------
     UserError
-        When the file cannot be read, or a name occurs twice.
+        When the file cannot be read, holds what is no ordered structure in a cell, or a name occurs twice.
     """
-    try:
-        found = list(read(path, ":"))
-    except Exception as error:  # every reader of ASE has its own
-        raise UserError(f"{path} cannot be read as structures ({error}); give extxyz, CIF or another file.") from error
     named: dict[str, Atoms] = {}
-    for index, atoms in enumerate(found):
+    for index, atoms in enumerate(structure_file.read_structures(path)):
         name = re.sub(r"[^\w.+-]+", "_", str(atoms.info.get("name", f"{path.stem}-{index}")))
         if name in named:
             raise UserError(f"{path} holds two structures named {name}; give each its own name.")
