@@ -28,15 +28,12 @@ def entry_from_structure(structure: Any, *, name: str, source: str, symprec: flo
     Raises
     ------
     UserError
-        When sites are partly occupied, or when no setting of the space group gives the crystal back.
+        When sites are partly occupied, the symmetry cannot be determined, or no setting of the space group gives the
+        crystal back.
     """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
     if not structure.is_ordered:
         raise UserError(f"{name}: sites are partly occupied; give an ordered model of the crystal")
-    symmetrized = SpacegroupAnalyzer(
-        SpacegroupAnalyzer(structure, symprec=symprec).get_refined_structure(), symprec=symprec
-    ).get_symmetrized_structure()
+    symmetrized = _symmetrized(structure, name, symprec)
     group = symmetrized.spacegroup.int_symbol
     sites = [
         [orbit[0].specie.symbol, wyckoff, *(_fraction(v) for v in orbit[0].frac_coords)]
@@ -54,6 +51,18 @@ def entry_from_structure(structure: Any, *, name: str, source: str, symprec: flo
         if _gives_back(entry, structure):
             return entry
     raise UserError(f"{name}: no setting of {group} gives the crystal back; write its entry by hand")
+
+
+def _symmetrized(structure: Any, name: str, symprec: float) -> Any:
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
+
+    try:
+        refined = SpacegroupAnalyzer(structure, symprec=symprec).get_refined_structure()
+        return SpacegroupAnalyzer(refined, symprec=symprec).get_symmetrized_structure()
+    except (ValueError, TypeError) as error:  # spglib gives up on cells far from what a crystal has
+        raise UserError(
+            f"{name}: its symmetry cannot be determined within {symprec:g} A; check its cell and its positions."
+        ) from error
 
 
 def _gives_back(entry: dict[str, Any], structure: Any) -> bool:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 CLOSEST = 0.5
 """A; no two atoms are nearer than this (H2 has 0.74 A)."""
+LONGEST = 1e4
+"""A; longer vectors and coordinates farther out are slips of a digit, and no neighbour search survives them."""
 FLATTEST = 1e-3
 """Volume over the product of the lengths of the cell vectors below which a cell has no volume."""
 OTHER_FORMATS = (
@@ -107,6 +109,8 @@ def check_structure(atoms: Atoms) -> None:
     lengths = atoms.cell.lengths()
     if (lengths < CLOSEST).any() or abs(np.linalg.det(atoms.cell.array)) < FLATTEST * float(np.prod(lengths)):
         raise BadStructure("has no cell, or one without a volume")
+    if (lengths > LONGEST).any() or (np.abs(atoms.positions) > LONGEST).any():
+        raise BadStructure(f"a cell vector or a coordinate is longer than {LONGEST:g} A")
     first, second, apart = neighbor_list("ijd", atoms, CLOSEST)
     if len(first):
         i, j = int(first[0]), int(second[0])
@@ -151,9 +155,9 @@ def _bytes(path: Path) -> bytes:
         raw = path.read_bytes()
         raw = openers.get(path.suffix.lower(), lambda content: content)(raw)
     except FileNotFoundError as error:
-        raise UserError(f"{path} does not exist; give a structure file.") from error
+        raise UserError(f"{path} cannot be read: there is no such file; give a structure file.") from error
     except IsADirectoryError as error:
-        raise UserError(f"{path} is a folder; give a structure file.") from error
+        raise UserError(f"{path} cannot be read: it is a folder; give a structure file.") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise UserError(f"{path} cannot be read ({error}); give a structure file.") from error
     if not raw.strip():

@@ -6,6 +6,8 @@ import logging
 import shutil
 from pathlib import Path
 
+from screening.structures.elements import BadStructure
+from screening.structures.poscar_file import read_poscar
 from screening.validation.read_vasp import image_folders
 
 logger = logging.getLogger(__name__)
@@ -54,17 +56,15 @@ def prepare_restart(folder: Path) -> bool:
 
 def _take_structure(place: Path) -> None:
     """CONTCAR becomes POSCAR when it is whole and of the same atoms; a killed VASP may leave half a file."""
-    from pymatgen.io.vasp.inputs import Poscar
-
     contcar, poscar = place / "CONTCAR", place / "POSCAR"
     if not _filled(contcar) or not poscar.is_file():
         return
     try:
-        last, first = (Poscar.from_file(path, check_for_potcar=False).structure for path in (contcar, poscar))
-    except Exception as error:  # pymatgen raises whatever the broken place happens to raise
+        last, first = (read_poscar(path.read_text(encoding="utf-8"))[0] for path in (contcar, poscar))
+    except (BadStructure, UnicodeDecodeError) as error:
         logger.warning("%s is broken and not used for the restart (%s)", contcar, error)
         return
-    if [site.specie for site in last] == [site.specie for site in first]:
+    if last.get_chemical_symbols() == first.get_chemical_symbols():
         shutil.copy(contcar, poscar)
 
 

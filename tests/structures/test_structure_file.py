@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,15 @@ ROWS = ["0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0", ".5 .5 .5", ".5 0 0", "0 .5 0"
 """MgO, four formula units."""
 
 
-def poscar(comment="MgO", species="Mg O", counts="4 4", scale="1.0", rows=ROWS, mode="Direct", cell=4.21) -> str:
+def poscar(
+    comment: str = "MgO",
+    species: str = "Mg O",
+    counts: str = "4 4",
+    scale: str = "1.0",
+    rows: Sequence[str] = ROWS,
+    mode: str = "Direct",
+    cell: float | str = 4.21,
+) -> str:
     vectors = [f"{cell} 0 0", f"0 {cell} 0", f"0 0 {cell}"]
     return "\n".join([comment, scale, *vectors, *([species] if species else []), counts, mode, *rows]) + "\n"
 
@@ -200,6 +209,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "unknown element": ("POSCAR", poscar(species="Xx O"), "the element Xx, which does not exist"),
     "dummy element": ("POSCAR", poscar(species="X O"), "the element X, which does not exist"),
     "twice the same place": ("POSCAR", poscar(rows=[*ROWS[:7], "0 0 1"]), "0.00 A apart"),
+    "too large a cell": ("POSCAR", poscar(cell="4e9"), "longer than 10000 A"),
     "too small a cell": ("POSCAR", poscar(cell=0.9), "apart"),
     # CIF
     "partial occupancy": ("x.cif", cif("Mg1 Mg 0 0 0 0.9", "Li1 Li 0 0 0 0.1", OX), "partly occupied sites (Mg 0.9"),
@@ -286,9 +296,9 @@ def test_a_program_is_not_run(tmp_path):
 
 
 def test_folders_and_missing_files(tmp_path):
-    with pytest.raises(UserError, match="is a folder"):
+    with pytest.raises(UserError, match="it is a folder"):
         read_structures(tmp_path)
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="there is no such file"):
         read_structures(tmp_path / "nothing.cif")
 
 
