@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from screening.structures.elements import BadStructure, element
 
@@ -21,7 +22,6 @@ _AXES = tuple(f"_atom_site_fract_{axis}" for axis in "xyz")
 _KEPT = ("_cell_", "_symmetry_", "_space_group_", "_atom_site_", "_chemical_formula_sum")
 _DEFAULT_P1 = "Defaulting to P1"
 _P1 = ("P1", "1")
-_ISOTOPE = re.compile(r"[DT](?![a-z])")
 
 
 def looks_like_cif(text: str) -> bool:
@@ -86,28 +86,37 @@ def _structure(block: Any, notes: list[str]) -> Atoms:
 
 
 def _symbols(sites: dict[str, list[str]], notes: list[str]) -> list[str]:
-    """Element of every site, from its type symbol (``Nb5+``) or its label (``Nb1``)."""
-    names = sites.get("_atom_site_type_symbol") or sites.get("_atom_site_label")
-    if not names:
-        raise BadStructure("names no elements for its atoms")
-    symbols = []
-    for name in names:
-        letters = re.match(r"[A-Za-z]*", name)
-        word = letters.group() if letters else ""
-        if _ISOTOPE.match(word):
-            word = word[0]
-        symbols.append(element(_cased(word), notes) if word else element(name, notes))
-    return symbols
+    """Element of every site, from its type symbol (``Nb5+``) or else from its label (``Nb1``)."""
+    types, labels = sites.get("_atom_site_type_symbol"), sites.get("_atom_site_label")
+    if types:
+        return [element(_letters(name).title(), notes) for name in types]
+    if labels:
+        return [element(_from_label(name), notes) for name in labels]
+    raise BadStructure("names no elements for its atoms")
 
 
-def _cased(word: str) -> str:
-    """``NB`` as Nb, ``OW`` (a label) as O."""
-    from ase.data import atomic_numbers
+def _letters(name: str) -> str:
+    """Letters that a name begins with; the name itself where there are none."""
+    found = re.match(r"[A-Za-z]+", name)
+    return found.group() if found else name
 
-    two = word[:2].title()
-    if (word[1:2].islower() or len(word) == 2) and atomic_numbers.get(two):
-        return two
-    return word[:1].upper() if len(word) < 2 or not word[1].islower() else word
+
+def _from_label(label: str) -> str:
+    """Element of a label: ``Nb1`` and ``NB1`` are Nb, ``OW1`` is O.
+
+    Raises
+    ------
+    BadStructure
+        For ``HO1``, which may be holmium or the hydrogen of a hydroxyl.
+    """
+    letters = _letters(label)
+    one, two = letters[:1].upper(), letters[:2].title()
+    pair = bool(atomic_numbers.get(two)) and len(letters) > 1
+    if pair and letters[1].isupper() and one in atomic_numbers:
+        raise BadStructure(f"has an atom labelled {label}, which may be {two} or {one}: add _atom_site_type_symbol")
+    if pair or letters[1:2].islower():
+        return letters[:2].title()
+    return "D" if letters[:1] == "D" else one
 
 
 def _check_coordinates(sites: dict[str, list[str]], symbols: Sequence[str]) -> None:

@@ -88,7 +88,8 @@ def _species(lines: Sequence[str]) -> tuple[list[str] | None, list[int], int]:
     at = 5
     names: list[str] = []
     while at < len(lines) and lines[at].split() and not _is_count(lines[at].split()[0]):
-        names += [word.split("/")[0].split("_")[0] for word in lines[at].split()]
+        words = re.split("[#!]", lines[at])[0].split()
+        names += [word.split("/")[0].split("_")[0] for word in words]
         at += 1
     counts: list[int] = []
     while at < len(lines) and len(counts) < max(len(names), 1) and lines[at].split():

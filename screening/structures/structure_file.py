@@ -12,6 +12,7 @@ import gzip
 import json
 import logging
 import lzma
+import re
 import warnings
 import zlib
 from pathlib import Path
@@ -36,10 +37,11 @@ FLATTEST = 1e-3
 """Volume over the product of the lengths of the cell vectors below which a cell has no volume."""
 OTHER_FORMATS = (
     "vasp-xml", "vasp-out", "vasp-xdatcar", "extxyz", "xyz", "traj", "db", "json", "espresso-in", "espresso-out",
-    "aims", "aims-output", "castep-cell", "castep-castep", "cube", "gen", "gpaw-out", "gpw", "proteindatabank",
-    "siesta-xv", "xsf",
+    "aims", "aims-output", "cube", "gen", "gpaw-out", "gpw", "proteindatabank", "siesta-xv", "xsf",
 )  # fmt: skip
 """ASE's readers that may be used; others guess species, run the file as a program (``py``) or unpickle it."""
+_OCCUPANCY = re.compile(r"occupanc|^occu?$|^sof$|_occu?$")
+"""Names under which programs write occupancies."""
 ADVICE = "give extxyz, CIF, POSCAR or pymatgen's JSON of an ordered structure"
 
 
@@ -121,7 +123,7 @@ def check_structure(atoms: Atoms) -> None:
 def _check_occupancy(atoms: Atoms) -> None:
     """Occupancies as an array of the atoms, or as ASE keeps those of a CIF."""
     for name, values in [*atoms.arrays.items(), *atoms.info.items()]:
-        if not name.lower().startswith("occupanc"):
+        if not _OCCUPANCY.search(name.lower()):
             continue
         wrong = [v for v in _plain_numbers(values) if not abs(v - 1) <= OCCUPANCY_TOLERANCE]
         if wrong:
@@ -159,7 +161,9 @@ def _bytes(path: Path) -> bytes:
     except IsADirectoryError as error:
         raise UserError(f"{path} cannot be read: it is a folder; give a structure file.") from error
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise UserError(f"{path} cannot be read ({error}); give a structure file.") from error
+        raise UserError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); give a structure file."
+        ) from error
     if not raw.strip():
         raise UserError(f"{path} is empty; {ADVICE}.")
     return bytes(raw)
@@ -170,7 +174,7 @@ def _parse(path: Path, raw: bytes) -> tuple[list[Atoms], list[str]]:
         return _with_ase(path), []
     text = raw.decode("utf-8-sig", errors="replace")
     name = path.name.removesuffix(path.suffix) if path.suffix.lower() in (".gz", ".bz2", ".xz") else path.name
-    if text.lstrip()[:1] in "{[" and name.lower().endswith(".json"):
+    if name.lower().endswith(".json") or (text.lstrip()[:1] == "{" and not looks_like_poscar(text)):
         return _from_json(path, text)
     if looks_like_cif(text) or (name.lower().endswith((".cif", ".mcif")) and not looks_like_poscar(text)):
         return read_cif(text)

@@ -85,3 +85,9 @@ def test_malformed_entry_is_refused_with_its_file_and_name(change, message):
 def test_a_better_known_source_changes_no_hash():
     assert parse_facts({**LIF, "source": "read"}).facts_sha256 == parse_facts(LIF).facts_sha256
     assert parse_facts({**LIF, "dispersion_bound": True}).facts_sha256 != parse_facts(LIF).facts_sha256
+
+
+def test_a_crystal_whose_symmetry_cannot_be_determined_is_refused_by_name():
+    crystal = Structure(Lattice.cubic(4.1), ["Mg", "Mg"], [[0, 0, 0], [0, 0, 0]])
+    with pytest.raises(UserError, match=r"twins: its symmetry cannot be determined within 0\.01 A"):
+        entry_from_structure(crystal, name="twins", source="recalled")

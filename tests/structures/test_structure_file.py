@@ -91,6 +91,7 @@ GOOD = {
     "velocities.vasp": poscar() + "\n" + "\n".join(["0 0 0.001"] * 8) + "\n",
     "fortran numbers.vasp": poscar(scale="1.0D0"),
     "hashes.vasp": poscar(species="Mg_pv/f474ac0d  O/79d9987ad87"),
+    "remarks.vasp": poscar(species="Mg O ! the cation first", counts="4 4 # each"),
     "wrapped species.vasp": poscar(species="Mg\nO", counts="4\n4"),
     "carriage returns.vasp": poscar().replace("\n", "\r\n"),
     "group from its name.cif": cif(MG, OX),
@@ -101,6 +102,10 @@ GOOD = {
         group="loop_\n_symmetry_equiv_pos_as_xyz\n'x, y, z'\n",
     ),
     "uncertainties and charges.cif": cif("Mg1 Mg2+ 0 0 0 1.0", "O1 O2- 0.5(1) 0.50000(2) 0.5 0.9999"),
+    "capitals.cif": cif("MG1 MG 0 0 0 1", OX),
+    "labels alone.cif": cif("Mg1 0 0 0 1 1", "OW1 0.5 0.5 0.5 1 1").replace("_atom_site_type_symbol\n", "").replace(
+        "_atom_site_occupancy", "_atom_site_occupancy\n_atom_site_symmetry_multiplicity"
+    ),
     "default occupancy.cif": cif("Mg1 Mg 0 0 0 .", OX),
     "a block without atoms.cif": "data_global\n_journal_year 2020\n" + cif(MG, OX),
     "no occupancies.cif": cif("Mg1 Mg 0 0 0 4", "O1 O .5 .5 .5 4", last="_atom_site_symmetry_multiplicity"),
@@ -222,6 +227,10 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "default coordinate": ("x.cif", cif("Mg1 Mg . 0 0 1", OX), "the coordinate '.'"),
     "stars in a coordinate": ("x.cif", cif("Mg1 Mg **** 0 0 1", OX), "the coordinate '****'"),
     "dummy site": ("x.cif", cif(MG, OX, "X1 X .25 .25 .25 1"), "the element X, which does not exist"),
+    "a hydroxyl": ("x.cif", cif(MG, "O1 OH .5 .5 .5 1"), "the element Oh, which does not exist"),
+    "a label of two readings": (
+        "x.cif", cif("HO1 0 0 0 1", "O1 .5 .5 .5 1").replace("_atom_site_type_symbol\n", ""), "which may be Ho or H"
+    ),
     "group of another planet": ("x.cif", cif(MG, OX, group="_symmetry_space_group_name_H-M 'Q m -9 m'\n"), "Q m -9 m"),
     "hydrogen without a place": (
         "x.cif", cif("Mg1 Mg 0 0 0 0", "O1 O .5 .5 .5 2", last="_atom_site_attached_hydrogens"), "2 H"
@@ -235,6 +244,7 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     # pymatgen's JSON
     "disordered JSON": ("x.json", disordered().to_json(), "partly occupied sites (Li 0.5 Na 0.5)"),
     "JSON of a molecule": ("x.json", Molecule(["O"], [[0, 0, 0]]).to_json(), "no structure with a lattice"),
+    "JSON under another name": ("structure", '{"a": 1}', "no structure with a lattice"),
     "foreign JSON": ("x.json", '{"a": 1}', "no structure with a lattice"),
     "a list of numbers": ("x.json", "[1, 2]", "no structure with a lattice"),
     "an empty list": ("x.json", "[]", "holds no"),
@@ -243,6 +253,9 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     # extxyz
     "extxyz with occupancies": (
         "x.extxyz", XYZ.format(":occupancy:R:1", "", "Mg 0 0 0 0.9", "O 2 2 2 1.0"), "partly occupied sites (0.9)"
+    ),
+    "extxyz with a site occupation factor": (
+        "x.extxyz", XYZ.format(":sof:R:1", "", "Mg 0 0 0 0.9", "O 2 2 2 1.0"), "partly occupied sites (0.9)"
     ),
     "extxyz with ASE's occupancies": (
         "x.extxyz", XYZ.format("", ASES, "Mg 0 0 0", "O 2 2 2"),
