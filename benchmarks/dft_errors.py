@@ -21,7 +21,6 @@ from dft_cells import bare
 from peers import machine, table, write_json
 
 from screening.potentials.base import Potential
-from screening.potentials.chgnet import checkpoint_of
 from screening.potentials.registry import load_potential
 from screening.validation.finetune import TrainingSettings, backend_of, finetune
 from screening.validation.library import DataLibrary
@@ -72,7 +71,7 @@ def tune(frames: Sequence[LabelledFrame], groups: list[str], settings: TrainingS
     base, backend = load_potential("chgnet", "cpu"), backend_of("chgnet")
     shifts = fitted_shifts(base, split.learnt)
     training, validation = (shifted_frames(part, shifts) for part in (split.training, split.validation))
-    model = backend.read(checkpoint_of("chgnet"), "cpu")
+    model = backend.read("chgnet", "cpu")
     tuned = finetune(backend, model, training, validation, settings)
     model.requires_grad_(False)
     potential = backend.potential(model, "cpu", name=TUNED, checkpoint_sha256="", corrections=base.corrections)

@@ -92,29 +92,56 @@ def load(name: str) -> AsePotential:
     """Load ``ase:package.module:factory``; the factory is called without arguments and returns an ASE calculator.
 
     The checksum covers the name and the source of the factory's module, which is where its parameters are.
+
+    Raises
+    ------
+    UserError
+        See `factory_of`; or when calling the factory fails or gives something else than a calculator.
     """
-    _, _, target = name.partition(":")
-    module_name, _, attribute = target.partition(":")
-    factory = _factory(name, module_name, attribute)
+    factory = factory_of(name)
     source = inspect.getsourcefile(inspect.unwrap(factory)) if not inspect.isbuiltin(factory) else None
     digest = hashlib.sha256(name.encode())
     if source is not None and Path(source).exists():
         digest.update(Path(source).read_bytes())
+    try:
+        calculator = factory()
+    except Exception as error:  # whatever somebody's code raises
+        raise UserError(
+            f"potential {name!r} cannot be made ({_said(error)}); its factory must work without arguments"
+        ) from error
+    if not hasattr(calculator, "get_potential_energy"):
+        raise UserError(f"potential {name!r} gave a {type(calculator).__name__}; name a factory of ASE calculators")
     return AsePotential(
-        factory(),
+        calculator,
         name=name,
         checkpoint_sha256=digest.hexdigest(),
         corrections=getattr(factory, "corrections", "own-hull"),
     )
 
 
-def _factory(name: str, module_name: str, attribute: str) -> Callable[[], Any]:
+def factory_of(name: str) -> Callable[[], Any]:
+    """Factory that ``ase:package.module:factory`` names; its module is imported, the factory is not called.
+
+    Raises
+    ------
+    UserError
+        When the name is incomplete, the module cannot be imported, or it holds no such callable.
+    """
+    module_name, _, attribute = name.partition(":")[2].partition(":")
     if not module_name or not attribute:
         raise UserError(f"potential {name!r}: write ase:package.module:factory")
     try:
         factory = getattr(importlib.import_module(module_name), attribute)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"potential {name!r} cannot be imported ({error}); check the module and the name") from error
+    except Exception as error:  # whatever somebody's module raises while it is imported
+        raise UserError(
+            f"potential {name!r} cannot be imported ({_said(error)}); check the module and the name"
+        ) from error
     if not callable(factory):
         raise UserError(f"potential {name!r}: {attribute} is not callable; name a factory of ASE calculators")
-    return factory
+    found: Callable[[], Any] = factory
+    return found
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

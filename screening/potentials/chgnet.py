@@ -24,7 +24,7 @@ from screening.potentials.batching import BatchedPotential, pick_device, quiet, 
 from screening.potentials.chgnet_forward import CHGNetForward, GraphTensors
 from screening.potentials.chgnet_graph import BatchGraph, build_graph
 from screening.potentials.elements import MPTRJ
-from screening.potentials.model_card import ModelCard, checked_checkpoint
+from screening.potentials.weights import read_pickle
 
 Array = NDArray[np.float64]
 
@@ -96,24 +96,6 @@ def load(name: str, device: str = "auto") -> CHGNetPotential:
     )
 
 
-def load_card(card: ModelCard, device: str = "auto") -> CHGNetPotential:
-    """Load a fine-tuned CHGNet.
-
-    Raises
-    ------
-    UserError
-        When the checkpoint is missing or not the one of the card.
-    """
-    device = pick_device(device)
-    return from_model(
-        read_model(checked_checkpoint(card), device),
-        name=card.potential_name,
-        checkpoint_sha256=card.checkpoint_sha256,
-        device=device,
-        corrections=card.corrections,
-    )
-
-
 def checkpoint_of(name: str) -> Path:
     """Weights of a built-in model."""
     with quiet():
@@ -126,7 +108,7 @@ def read_model(checkpoint: Path, device: str = "cpu") -> Any:
     with quiet():
         from chgnet.model.model import CHGNet
 
-        content = torch.load(checkpoint, map_location="cpu", weights_only=False)["model"]
+        content = read_pickle(checkpoint)["model"]
         # The shipped files do not say so; `CHGNet.load` has it for every model after 0.2.0.
         content["model_args"].setdefault("mlp_out_bias", False)
         return CHGNet.from_dict(content).to(device)

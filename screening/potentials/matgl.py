@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import logging
+import re
+from collections.abc import Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 from screening.errors import UserError
 from screening.potentials.ase_calculator import AsePotential
 from screening.potentials.batching import pick_device, quiet, sha256_of
+from screening.potentials.weights import read_pickle
+
+logger = logging.getLogger(__name__)
 
 WEIGHTS = "state.pt"
 MODEL_FILES = ("model.pt", WEIGHTS, "model.json")
+MODULES = re.compile(r"matgl\.models(\._\w+)?|matgl\.apps\.(pes|_pes\w*)")
+"""Modules of the classes that a model may be made of, as every version of matgl has written them."""
 
 
 def load(name: str, device: str = "auto") -> AsePotential:
@@ -22,51 +34,104 @@ def load(name: str, device: str = "auto") -> AsePotential:
     UserError
         When matgl is not installed, the folder is no matgl model, or the hub cannot be reached.
     """
-    _, _, target = name.partition(":")
-    if not target:
-        raise UserError("potential 'matgl:' names no model: write matgl:NAME or matgl:PATH")
+    folder = check(name)
     device = pick_device(device)
-    try:
-        with quiet():
-            potential, weights = _load_model(target)
-    except ImportError as error:
-        raise UserError("matgl is not installed; install coatscreen[matgl] or choose another potential") from error
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise UserError(
-            f"matgl model {target!r} could not be loaded ({_root_cause(error)}); where the hub is out of reach, "
-            "give the path of a downloaded model"
-        ) from error
-    from matgl.ext.ase import PESCalculator
+    with _one_sentence(name), quiet():
+        potential = _load_model(folder)
+        potential.eval().requires_grad_(False).to(device)
+        from matgl.ext.ase import PESCalculator
 
-    potential.eval().requires_grad_(False).to(device)
-    with quiet():
         calculator = PESCalculator(potential, stress_unit="eV/A3", use_voigt=True)
     return AsePotential(
         calculator,
         name=name,
-        checkpoint_sha256=sha256_of(weights),
+        checkpoint_sha256=sha256_of(folder / WEIGHTS),
         device=device,
-        corrections=_corrections(target),
+        corrections=_corrections(name.partition(":")[2]),
     )
 
 
-def _load_model(target: str) -> tuple[Any, Path]:
-    """The model and the path of its weights. What looks like a path never goes to the hub."""
+def check(name: str) -> Path:
+    """Folder of a model's files, which are fetched from the hub where they are not on this machine; nothing is loaded.
+
+    Raises
+    ------
+    UserError
+        See `load`.
+    """
+    target = name.partition(":")[2]
+    if not target:
+        raise UserError("potential 'matgl:' names no model: write matgl:NAME or matgl:PATH")
+    if find_spec("matgl") is None:
+        raise UserError("matgl is not installed; install coatscreen[matgl] or choose another potential")
+    with _one_sentence(name), quiet():
+        folder = local_folder(target)
+        if folder is None:
+            if is_path(target):
+                raise ValueError("there is no such folder")
+            folder = _download(target)
+        missing = [file for file in MODEL_FILES if not (folder / file).exists()]
+        if missing:
+            raise ValueError(f"the folder holds no {missing[0]}")
+        try:
+            content = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        except ValueError:
+            raise ValueError("its model.json is no JSON") from None
+        _check_classes(content, "model.json")
+    return folder
+
+
+@contextlib.contextmanager
+def _one_sentence(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # whatever files that are no model make matgl, PyTorch and the hub's client raise
+        logger.debug("%s", name, exc_info=True)
+        raise UserError(
+            f"matgl model {name.partition(':')[2]!r} could not be loaded ({_root_cause(error)}); where the hub is out "
+            "of reach, give the path of a downloaded model"
+        ) from error
+
+
+def _load_model(folder: Path) -> Any:
+    """The model, unless its files name something else than classes of matgl.
+
+    matgl imports whatever module and calls whatever class model.json and model.pt name, with arguments from the file;
+    both are looked through before.
+    """
     import matgl
     from matgl.apps.pes import Potential
+    from matgl.utils.io import IOMixIn
 
-    folder = Path(target).expanduser()
-    if not folder.is_dir():
-        if is_path(target):
-            raise ValueError("there is no such folder")
-        folder = _download(target)
-    missing = [file for file in MODEL_FILES if not (folder / file).exists()]
-    if missing:
-        raise ValueError(f"the folder holds no {missing[0]}")
+    try:
+        arguments = read_pickle(folder / "model.pt")
+    except UnpicklingError:
+        logger.debug("%s", folder, exc_info=True)
+        raise ValueError("its model.pt holds more than arguments, which could run code") from None
+    for module, name in _check_classes(arguments, "model.pt"):
+        public = "matgl.apps.pes" if module.startswith("matgl.apps") else "matgl.models"
+        found = getattr(import_module(public), name, None)
+        if not (isinstance(found, type) and issubclass(found, IOMixIn)):
+            raise ValueError(f"its model.pt asks for {module}.{name}, which is no model")
     model = matgl.load_model(folder)
     if not isinstance(model, Potential):
         raise ValueError(f"it is a {type(model).__name__}, not an interatomic potential")
-    return model, folder / WEIGHTS
+    return model
+
+
+def _check_classes(content: Any, file: str) -> list[tuple[str, str]]:
+    """Module and name of every class that nested mappings ask for; a ValueError where one is not matgl's."""
+    if isinstance(content, list | tuple):
+        return [found for item in content for found in _check_classes(item, file)]
+    if not isinstance(content, dict):
+        return []
+    classes = [found for item in content.values() for found in _check_classes(item, file)]
+    if "@module" in content or "@class" in content:
+        module, name = str(content.get("@module")), str(content.get("@class"))
+        if not MODULES.fullmatch(module) or not name.isidentifier():
+            raise ValueError(f"its {file} asks for {module}.{name}, which is no class of matgl and is not imported")
+        classes.append((module, name))
+    return classes
 
 
 def is_path(target: str) -> bool:

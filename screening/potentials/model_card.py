@@ -1,13 +1,14 @@
 """What stands beside a retrained potential: models/<name>/card.yaml, which makes the folder usable as --potential.
 
-The card of a fine-tuned potential names a checkpoint in the package's own format, whose checksum must be the stated
-one. That of a softening correction names only its base: the potential is the base, the correction belongs to ranking.
+The card of a fine-tuned potential names a built-in network and a file in its folder that holds the weights, whose
+checksum must be the stated one. That of a softening correction names only its base: the potential is the base, the
+correction belongs to ranking. A folder may come from anybody: nothing in it is run, and no file outside it is read.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -15,8 +16,10 @@ import yaml
 from screening.errors import UserError
 
 CARD = "card.yaml"
+SUFFIX = ".safetensors"
 FINETUNED, SOFTENING = "finetuned", "softening"
-FAMILIES = ("chgnet", "sevennet")
+NETWORKS = {"chgnet": ("chgnet", "chgnet-r2scan"), "sevennet": ("sevennet-0", "sevennet-l3i5")}
+"""By family the built-in potentials that `screen retrain` fine-tunes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +29,12 @@ class ModelCard:
     Attributes
     ----------
     base
-        Built-in potential whose network this is.
+        Potential that it was made from: a built-in one, or another model's folder.
     family
         ``"chgnet"`` or ``"sevennet"``: whose code reads the checkpoint. Empty for a softening correction.
+    network
+        Built-in potential whose network this is; empty for a softening correction and in cards of earlier versions,
+        whose checkpoints state their network themselves.
     corrections
         As `Potential.corrections`.
     fitted_elements
@@ -41,6 +47,7 @@ class ModelCard:
     base: str
     content: dict[str, Any]
     family: str = ""
+    network: str = ""
     checkpoint: Path | None = None
     checkpoint_sha256: str = ""
     corrections: str = "own-hull"
@@ -69,24 +76,26 @@ def read_card(name: str | Path) -> ModelCard:
     path = folder / CARD
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        kind, base = str(content["kind"]), str(content["base"])
+        kind, base = _text(content, "kind"), _text(content, "base")
         if kind == SOFTENING:
             return ModelCard(folder=folder, kind=kind, base=base, content=content)
         if kind != FINETUNED:
             raise UserError(f"{path}: the kind is {kind!r}; use {FINETUNED} or {SOFTENING}.")
-        fitted = content.get("fitted_elements")
+        stated = _text(content, "checkpoint")
+        fitted = _texts(content, "fitted_elements")
         card = ModelCard(
             folder=folder,
             kind=kind,
             base=base,
             content=content,
-            family=str(content["family"]),
-            checkpoint=folder / str(content["checkpoint"]),
-            checkpoint_sha256=str(content["checkpoint_sha256"]),
-            corrections=str(content["corrections"]),
-            fitted_elements=None if fitted is None else frozenset(map(str, fitted)),
+            family=_text(content, "family"),
+            network=_text(content, "network") if content.get("network") else "",
+            checkpoint=folder / stated,
+            checkpoint_sha256=_text(content, "checkpoint_sha256"),
+            corrections=_text(content, "corrections"),
+            fitted_elements=None if fitted is None else frozenset(fitted),
         )
-        promoted, reasons = bool(content["promoted"]), list(content.get("reasons") or [])
+        promoted, reasons = bool(content["promoted"]), _texts(content, "reasons") or []
     except FileNotFoundError as error:
         raise UserError(
             f"{folder} is no potential: it holds no {CARD}; give a built-in name or a folder of `screen retrain`."
@@ -95,14 +104,51 @@ def read_card(name: str | Path) -> ModelCard:
         raise UserError(
             f"{path} is not the card of a retrained potential; write it again with `screen retrain`."
         ) from error
-    if card.family not in FAMILIES:
-        raise UserError(f"{path}: the family is {card.family!r}; use {' or '.join(FAMILIES)}.")
+    _check_network(path, card, stated)
+    if not confined(folder, stated):
+        raise UserError(
+            f"{path} names a checkpoint outside its folder ({stated!r}), which is not read; put the file beside the "
+            "card."
+        )
     if not promoted:
         raise UserError(
-            f"{folder} was rejected when it was trained ({'; '.join(map(str, reasons)) or 'no reason stated'}); use "
+            f"{folder} was rejected when it was trained ({'; '.join(reasons) or 'no reason stated'}); use "
             f"its base {base}, or set promoted: true in its {CARD} to use it all the same."
         )
     return card
+
+
+def _text(content: dict[str, Any], key: str) -> str:
+    """A text of the card; anything else is refused, so that nested lists are never written out."""
+    if not isinstance(content[key], str):
+        raise TypeError(f"{key} is no text")
+    return str(content[key])
+
+
+def _texts(content: dict[str, Any], key: str) -> list[str] | None:
+    found = content.get(key)
+    if found is not None and not (isinstance(found, list) and all(isinstance(item, str) for item in found)):
+        raise TypeError(f"{key} is no list of texts")
+    return found
+
+
+def _check_network(path: Path, card: ModelCard, stated: str) -> None:
+    if card.family not in NETWORKS:
+        raise UserError(f"{path}: the family is {card.family!r}; use {' or '.join(NETWORKS)}.")
+    allowed = NETWORKS[card.family]
+    if card.network not in allowed and (card.network or stated.endswith(SUFFIX)):
+        raise UserError(f"{path}: the network is {card.network!r}; use {' or '.join(allowed)}.")
+
+
+def confined(folder: Path, name: str) -> bool:
+    """Whether `name` is a path below `folder`, links followed; an absolute one and one with ``..`` never is."""
+    path = PurePath(name)
+    if path.is_absolute() or ".." in path.parts or not path.parts:
+        return False
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):  # links in a circle, or a NUL in the name
+        return False
 
 
 def checked_checkpoint(card: ModelCard) -> Path:
@@ -120,7 +166,24 @@ def checked_checkpoint(card: ModelCard) -> Path:
         raise UserError(f"{card.checkpoint} is missing; copy it there or run `screen retrain` again.")
     if sha256_of(card.checkpoint) != card.checkpoint_sha256:
         raise UserError(
-            f"{card.checkpoint} is not the file that {card.folder / CARD} describes (other SHA-256); run `screen "
-            "retrain` again."
+            f"{card.checkpoint} is not the file that {card.folder / CARD} describes (other SHA-256); copy it again or "
+            "run `screen retrain` again."
         )
     return card.checkpoint
+
+
+def check_checkpoint(card: ModelCard) -> None:
+    """Refuse a checkpoint that cannot be read, without building its network.
+
+    Raises
+    ------
+    UserError
+        See `checked_checkpoint`; or when it holds no weights, or more than weights.
+    """
+    from screening.potentials import weights
+
+    checkpoint = checked_checkpoint(card)
+    if checkpoint.suffix == SUFFIX:
+        weights.check_header(checkpoint)
+    else:
+        weights.check_pickle(checkpoint)

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from screening.errors import UserError
 from screening.names import nearest
 from screening.potentials.base import Potential
 from screening.potentials.elements import MPTRJ, elements_of_matgl
-from screening.potentials.model_card import SOFTENING, is_model_path, read_card
+from screening.potentials.model_card import (
+    CARD,
+    NETWORKS,
+    SOFTENING,
+    ModelCard,
+    check_checkpoint,
+    is_model_path,
+    read_card,
+)
 
 BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
 PREFIXES = ("matgl:NAME_OR_PATH", "ase:package.module:factory")
 MODELS = "models/NAME"
 """Stands for any folder that `screen retrain` wrote."""
+
+PACKAGES = {"chgnet": "chgnet", "sevennet": "sevenn"}
+"""By family the package that holds network and weights."""
 
 
 def available() -> list[str]:
@@ -22,20 +35,57 @@ def available() -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse an unknown name, without loading anything.
+    """Refuse a potential that cannot be used here, before anything is computed and without loading its weights.
+
+    Looked at are the name, the package, a model's folder, card, base, checkpoint and its checksum. A matgl model that
+    is not on this machine is fetched from the hub; the module of an ``ase:`` factory is imported.
 
     Raises
     ------
     UserError
-        With the nearest valid name, or what is wrong with a model's folder.
+        With the nearest valid name, or what is wrong and what to do.
     """
-    if is_model_path(name):
+    found = resolved(name)
+    if isinstance(found, ModelCard):
+        check_checkpoint(found)
+        _check_package(found.family)
+    elif found.startswith("matgl:"):
+        from screening.potentials import matgl
+
+        matgl.check(found)
+    elif found.startswith("ase:"):
+        from screening.potentials.ase_calculator import factory_of
+
+        factory_of(found)
+    else:
+        _check_package(found)
+
+
+def resolved(name: str) -> str | ModelCard:
+    """What a name stands for: a fine-tuned model's card, or a name of `available`; a correction stands for its base.
+
+    Raises
+    ------
+    UserError
+        For an unknown name or an unusable card.
+    """
+    folders: list[Path] = []
+    while is_model_path(name):
         card = read_card(name)
-        if card.kind == SOFTENING:
-            check_name(card.base)
-        return
-    if name in BUILT_IN or name.split(":")[0] in ("matgl", "ase"):
-        return
+        if card.kind != SOFTENING:
+            return card
+        folders.append(card.folder.resolve())
+        if folders[-1] in folders[:-1]:
+            raise UserError(f"{card.folder} is a correction of itself; correct `base` in its {CARD}.")
+        name = card.base
+    if folders and name.startswith("ase:"):
+        # what a user types may name code, what a file says may not
+        raise UserError(
+            f"{folders[-1]} corrects {name}, and code that a file names is not run; give --potential {name} yourself, "
+            f"and the correction to `screen rank RUN --correction {folders[-1]}`."
+        )
+    if name in BUILT_IN or name.startswith(("matgl:", "ase:")):
+        return name
     family = [n for n in BUILT_IN if n.split(":")[0] == name.split(":")[0]]
     if family:
         raise UserError(f"there is no potential {name!r}; use {' or '.join(family)}.")
@@ -43,9 +93,20 @@ def check_name(name: str) -> None:
     raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {families}.")
 
 
+def _check_package(name: str) -> None:
+    package = PACKAGES[name.split("-")[0]]
+    if find_spec(package) is None:
+        raise UserError(f"the package {package} of the potential {name} is not installed; run `pip install {package}`.")
+
+
 def built_in_base(name: str) -> str:
     """Potential whose network this is: of a retrained one the base it started from, of any other one itself."""
-    return built_in_base(read_card(name).base) if is_model_path(name) else name
+    found = resolved(name)
+    if isinstance(found, str):
+        return found
+    networks = NETWORKS[found.family]
+    # a card of an earlier version names no network, and its base may be a folder that is not here
+    return found.network or (found.base if found.base in networks else networks[0])
 
 
 def fitted_elements(name: str) -> frozenset[str] | None:
@@ -53,36 +114,30 @@ def fitted_elements(name: str) -> frozenset[str] | None:
 
     Only a potential that was retrained on the zero points of its data has a limit (`model_card.ModelCard`).
     """
-    if not is_model_path(name):
-        return None
-    card = read_card(name)
-    return fitted_elements(card.base) if card.kind == SOFTENING else card.fitted_elements
+    found = resolved(name)
+    return found.fitted_elements if isinstance(found, ModelCard) else None
 
 
 def supported_elements(potential: str) -> frozenset[str] | None:
     """Symbols of the elements that a potential was trained on, without loading its weights; None where that is unknown.
 
     Unknown are the elements of an ``ase:`` calculator, and of a matgl model that lies neither in the folder that was
-    named nor in the hub's cache. A structure with any other element gets no energy from the potential. The name must
-    be one that `check_name` accepts.
+    named nor in the hub's cache. A structure with any other element gets no energy from the potential.
 
     Raises
     ------
     UserError
-        For a model folder without a usable card.
+        For an unknown name or a model folder without a usable card.
     """
-    if is_model_path(potential):
-        card = read_card(potential)
-        return supported_elements(card.base) if card.kind == SOFTENING else MPTRJ
-    family = potential.split(":")[0]
-    if family == "ase":
+    found = resolved(potential)
+    if isinstance(found, ModelCard) or found in BUILT_IN:
+        return MPTRJ
+    if found.startswith("ase:"):
         return None
-    if family == "matgl":
-        from screening.potentials.matgl import local_folder
+    from screening.potentials.matgl import local_folder
 
-        folder = local_folder(potential.partition(":")[2])
-        return None if folder is None else elements_of_matgl(folder / "model.json")
-    return MPTRJ
+    folder = local_folder(found.partition(":")[2])
+    return None if folder is None else elements_of_matgl(folder / "model.json")
 
 
 def load_potential(name: str, device: str = "auto", *, self_check: bool = True) -> Potential:
@@ -103,14 +158,11 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
     UserError
         For an unknown name, a device that is not there, a model that cannot be loaded or fails its self-check.
     """
-    check_name(name)
-    if is_model_path(name):
-        card = read_card(name)
-        if card.kind == SOFTENING:
-            return load_potential(card.base, device, self_check=self_check)
-        potential = _load_finetuned(str(card.folder.resolve()), card.checkpoint_sha256, device)
+    found = resolved(name)
+    if isinstance(found, ModelCard):
+        potential = _load_finetuned(str(found.folder.resolve()), found.checkpoint_sha256, device)
     else:
-        potential = _load(name, device)
+        potential = _load(found, device)
     if self_check:
         from screening.potentials.selfcheck import check_potential
 
@@ -121,14 +173,9 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
 @lru_cache(maxsize=4)
 def _load_finetuned(folder: str, checkpoint_sha256: str, device: str) -> Potential:
     """`checkpoint_sha256` makes a folder that was written anew another potential."""
-    card = read_card(folder)
-    if card.family == "chgnet":
-        from screening.potentials import chgnet
+    from screening.potentials.finetuned import load_card
 
-        return chgnet.load_card(card, device)
-    from screening.potentials import sevennet
-
-    return sevennet.load_card(card, device)
+    return load_card(read_card(folder), device)
 
 
 @lru_cache(maxsize=len(BUILT_IN) + 2)

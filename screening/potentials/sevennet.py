@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from screening.errors import UserError
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
-from screening.potentials.model_card import ModelCard, checked_checkpoint
+from screening.potentials.weights import restricted_unpickling
 
 Array = NDArray[np.float64]
 
@@ -110,25 +110,6 @@ def load(name: str, device: str = "auto") -> SevenNetPotential:
     )
 
 
-def load_card(card: ModelCard, device: str = "auto") -> SevenNetPotential:
-    """Load a fine-tuned SevenNet.
-
-    Raises
-    ------
-    UserError
-        When the checkpoint is missing or not the one of the card.
-    """
-    device = pick_device(device)
-    return from_model(
-        read_model(checked_checkpoint(card), device),
-        modal=None,
-        name=card.potential_name,
-        checkpoint_sha256=card.checkpoint_sha256,
-        device=device,
-        corrections=card.corrections,
-    )
-
-
 def checkpoint_of(family: str) -> Path:
     """Weights of a built-in model, without its modal."""
     with quiet():
@@ -139,15 +120,16 @@ def checkpoint_of(family: str) -> Path:
 def read_model(checkpoint: Path, device: str = "cpu") -> Any:
     """The package's own model, as trained, on the device."""
     with quiet():
-        from sevenn.util import load_checkpoint
+        from sevenn.checkpoint import SevenNetCheckpoint
 
         # Without this, TorchScript recompiles for minutes in all whenever the number of atoms or edges changes;
         # measured for 120 atoms: 7 s in each of the first calls against 2 s in every call.
         torch.jit.set_fusion_strategy([("DYNAMIC", 0)])
-        return load_checkpoint(str(checkpoint)).build_model().to(device)
+        with restricted_unpickling():
+            return SevenNetCheckpoint(checkpoint).build_model().to(device)
 
 
-def from_model(model: Any, *, modal: str | None, **facts: Any) -> SevenNetPotential:
+def from_model(model: Any, *, modal: str | None = None, **facts: Any) -> SevenNetPotential:
     """A potential from the package's model, whose weights are frozen by it."""
     model.set_is_batch_data(True)
     model.eval().requires_grad_(False)

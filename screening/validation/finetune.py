@@ -10,13 +10,13 @@ import copy
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
 
 from screening.errors import UserError
 from screening.potentials.base import Potential
+from screening.potentials.model_card import ModelCard
 from screening.validation.energy_shifts import EnergyShifts
 from screening.validation.potential_errors import Errors, errors_of
 from screening.validation.training_set import LabelledFrame
@@ -77,8 +77,8 @@ class Backend(Protocol):
     family: str
     learning_rate: float
 
-    def read(self, checkpoint: Path, device: str) -> Any:
-        """The trainable model."""
+    def read(self, source: str | ModelCard, device: str) -> Any:
+        """The trainable model of a built-in potential or of one that was fine-tuned before."""
         ...
 
     def freeze(self, model: Any, unfreeze: Unfreeze) -> None:
@@ -95,10 +95,6 @@ class Backend(Protocol):
 
     def add_zero_points(self, model: Any, shifts: EnergyShifts) -> None:
         """Make the shifts part of the model's energies."""
-        ...
-
-    def save(self, model: Any, base: Path, path: Path) -> None:
-        """Write a checkpoint in the package's own format."""
         ...
 
 

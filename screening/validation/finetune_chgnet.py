@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from screening.errors import UserError
 from screening.potentials import chgnet
 from screening.potentials.base import Potential
 from screening.potentials.batching import quiet
+from screening.potentials.finetuned import read_network
+from screening.potentials.model_card import ModelCard
 from screening.validation.energy_shifts import EnergyShifts
 from screening.validation.finetune import ENERGY_WEIGHT, TrainingSettings, Unfreeze
 from screening.validation.training_set import LabelledFrame
@@ -44,9 +45,9 @@ class CHGNetBackend:
     family = "chgnet"
     learning_rate = 1e-3
 
-    def read(self, checkpoint: Path, device: str) -> Any:
+    def read(self, source: str | ModelCard, device: str) -> Any:
         """The trainable model."""
-        return chgnet.read_model(checkpoint, device)
+        return read_network(source, device)
 
     def freeze(self, model: Any, unfreeze: Unfreeze) -> None:
         """Choose what is trained; never the references of the elements, which the shifts have settled."""
@@ -119,10 +120,6 @@ class CHGNetBackend:
         with torch.no_grad():
             for symbol, shift in shifts.per_element.items():
                 model.composition_model.fc.weight[0, atomic_numbers[symbol] - 1] += shift
-
-    def save(self, model: Any, base: Path, path: Path) -> None:
-        """Write what `CHGNet.from_file` reads."""
-        torch.save({"model": model.as_dict()}, path)
 
 
 def _dataset(model: Any, frames: Sequence[LabelledFrame]) -> Any:

@@ -8,7 +8,6 @@ Frozen by default are the embedding and the first three of five interaction laye
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,8 @@ from ase.data import atomic_numbers
 from screening.potentials import sevennet
 from screening.potentials.base import Potential
 from screening.potentials.batching import quiet
+from screening.potentials.finetuned import read_network
+from screening.potentials.model_card import ModelCard
 from screening.validation.energy_shifts import EnergyShifts
 from screening.validation.finetune import TrainingSettings, Unfreeze
 from screening.validation.training_set import LabelledFrame
@@ -35,9 +36,9 @@ class SevenNetBackend:
     family = "sevennet"
     learning_rate = 1e-4
 
-    def read(self, checkpoint: Path, device: str) -> Any:
+    def read(self, source: str | ModelCard, device: str) -> Any:
         """The trainable model."""
-        model = sevennet.read_model(checkpoint, device)
+        model = read_network(source, device)
         model.set_is_batch_data(True)
         return model
 
@@ -94,19 +95,6 @@ class SevenNetBackend:
         with torch.no_grad():
             for symbol, shift in shifts.per_element.items():
                 rescale.shift[model.type_map[atomic_numbers[symbol]]] += shift
-
-    def save(self, model: Any, base: Path, path: Path) -> None:
-        """Write what `sevenn.util.load_checkpoint` reads: the base's checkpoint with other weights."""
-        with quiet():
-            from sevenn import __version__
-            from sevenn.util import load_checkpoint
-
-            content = load_checkpoint(str(base)).get_checkpoint_dict()
-        # Weights of an older version are sorted anew at every load; those of a built model are sorted already.
-        content["config"] = {**content["config"], "version": __version__}
-        weights = {name: value.detach().cpu() for name, value in model.state_dict().items()}
-        content |= {"model_state_dict": weights, "optimizer_state_dict": None, "scheduler_state_dict": None}
-        torch.save(content, path)
 
 
 def _graphs(frames: Sequence[LabelledFrame], cutoff: float) -> list[Any]:

@@ -18,8 +18,10 @@ from screening.engine.records import Record
 from screening.errors import UserError
 from screening.potentials.base import Potential
 from screening.potentials.batching import pick_device, sha256_of
-from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, is_model_path, read_card
-from screening.potentials.registry import check_name, fitted_elements, load_potential
+from screening.potentials.finetuned import family_of
+from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX, ModelCard
+from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential, resolved
+from screening.potentials.weights import write_weights
 from screening.validation import retrain_card
 from screening.validation.energy_shifts import EnergyShifts, fit_shifts
 from screening.validation.finetune import Epoch, TrainingSettings, Tuned, Unfreeze, backend_of, finetune
@@ -102,9 +104,9 @@ class Retrained:
 
 @dataclass(frozen=True, kw_only=True)
 class _Base:
-    name: str
+    source: str | ModelCard
     family: str
-    checkpoint: Path
+    network: str
     potential: Potential
 
 
@@ -159,7 +161,7 @@ def _finetune(
     split = split_frames(frames, settings.held_out, seed=settings.seed)
     shifts = fitted_shifts(base.potential, split.learnt)
     backend, training = backend_of(base.family), _training(settings, device)
-    model = backend.read(base.checkpoint, device)
+    model = backend.read(base.source, device)
     tuned = finetune(
         backend,
         model,
@@ -169,22 +171,23 @@ def _finetune(
         on_epoch,
     )
     model.requires_grad_(False)
-    partial = settings.models / f".{name}.partial.pth"
+    partial = settings.models / f".{name}.partial{SUFFIX}"
     settings.models.mkdir(parents=True, exist_ok=True)
-    backend.save(model, base.checkpoint, partial)  # before it is judged: a judge that is stopped loses nothing
+    write_weights(model, partial)  # before it is judged: a judge that is stopped loses nothing
     facts = {"name": f"models/{name}", "corrections": base.potential.corrections}
     potential = backend.potential(model, device, checkpoint_sha256=sha256_of(partial), **facts)
     verdict = judge(base.potential, potential, split, shifts, tuned, settings)
     if settings.zero_points == "data":
         backend.add_zero_points(model, shifts)
-        backend.save(model, base.checkpoint, partial)
+        write_weights(model, partial)
     folder = settings.models / name if not verdict.reasons else settings.models / REJECTED / name
     folder.mkdir(parents=True)
-    checkpoint = partial.rename(folder / "checkpoint.pth")
+    checkpoint = partial.rename(folder / f"model{SUFFIX}")
     corrections, fitted = scale_of(settings, base.potential, fidelity_of(frames), shifts)
     card = retrain_card.finetuned(
         settings=settings,
         base_family=base.family,
+        network=base.network,
         base_sha256=base.potential.checkpoint_sha256,
         fidelity=fidelity_of(frames),
         corrections=corrections,
@@ -257,23 +260,15 @@ def _training(settings: RetrainSettings, device: str) -> TrainingSettings:
 
 
 def _base(name: str, device: str) -> _Base:
-    from screening.potentials import chgnet, sevennet
-
+    source = resolved(name)
+    family = source.family if isinstance(source, ModelCard) else family_of(source)
+    if family is None:
+        raise UserError(
+            f"{source} cannot be retrained; use chgnet, chgnet-r2scan, sevennet-0, sevennet-l3i5 or a folder of "
+            "`screen retrain`."
+        )
     potential = load_potential(name, device, self_check=False)
-    if is_model_path(name):
-        card = read_card(name)
-        if card.kind == FINETUNED:
-            assert card.checkpoint is not None
-            return _Base(name=name, family=card.family, checkpoint=card.checkpoint, potential=potential)
-        name = card.base
-    if name in chgnet.CHECKPOINTS:
-        return _Base(name=name, family="chgnet", checkpoint=chgnet.checkpoint_of(name), potential=potential)
-    if name in sevennet.CHECKPOINTS:
-        return _Base(name=name, family="sevennet", checkpoint=sevennet.checkpoint_of(name), potential=potential)
-    raise UserError(
-        f"{name} cannot be retrained; use chgnet, chgnet-r2scan, sevennet-0, sevennet-l3i5 or a folder of `screen "
-        "retrain`."
-    )
+    return _Base(source=source, family=family, network=built_in_base(name), potential=potential)
 
 
 def fitted_shifts(base: Potential, frames: Sequence[LabelledFrame]) -> EnergyShifts:

@@ -7,9 +7,9 @@ from ase import Atoms
 from ase.units import GPa
 from taught import TEACHER, label, shaken, write_data
 
-from screening.potentials import chgnet, sevennet
 from screening.potentials.batching import sha256_of
 from screening.potentials.registry import load_potential
+from screening.potentials.weights import write_weights
 from screening.validation.energy_shifts import fit_shifts
 from screening.validation.finetune import TrainingSettings, backend_of, finetune
 from screening.validation.finetune_chgnet import _dataset
@@ -17,12 +17,11 @@ from screening.validation.finetune_sevennet import _graphs
 from screening.validation.potential_errors import errors_of
 from screening.validation.training_set import read_frames
 
-CHECKPOINTS = {"chgnet": ("chgnet", chgnet.checkpoint_of), "sevennet": ("sevennet-0", sevennet.checkpoint_of)}
+BASES = {"chgnet": "chgnet", "sevennet": "sevennet-0"}
 
 
 def base_of(family):
-    name, checkpoint_of = CHECKPOINTS[family]
-    return load_potential(name, "cpu", self_check=False), checkpoint_of(name)
+    return load_potential(BASES[family], "cpu", self_check=False)
 
 
 def own_frames(tmp_path, potential, n=2, **options):
@@ -33,9 +32,9 @@ def own_frames(tmp_path, potential, n=2, **options):
 
 def test_chgnet_data_set_has_its_own_labels(tmp_path):
     """Targets labelled by CHGNet itself are what chgnet's own model predicts: units and signs."""
-    potential, checkpoint = base_of("chgnet")
+    potential = base_of("chgnet")
     frames = own_frames(tmp_path, potential)
-    model = backend_of("chgnet").read(checkpoint, "cpu")
+    model = backend_of("chgnet").read("chgnet", "cpu")
     dataset = _dataset(model, frames)
     for index, frame in enumerate(frames):
         _, targets = dataset[index]
@@ -51,9 +50,9 @@ def test_sevennet_graphs_have_their_own_labels(tmp_path):
     import sevenn._keys as KEY
     from torch_geometric.data import Batch
 
-    potential, checkpoint = base_of("sevennet")
+    potential = base_of("sevennet")
     frames = own_frames(tmp_path, potential)
-    model = backend_of("sevennet").read(checkpoint, "cpu")
+    model = backend_of("sevennet").read("sevennet-0", "cpu")
     model.eval()
     batch = Batch.from_data_list(_graphs(frames, float(model.cutoff)))
     labels = {key: batch[key].clone().numpy() for key in (KEY.ENERGY, KEY.FORCE, KEY.STRESS)}
@@ -70,14 +69,14 @@ def test_sevennet_graphs_have_their_own_labels(tmp_path):
 
 def test_missing_stresses_are_masked(tmp_path):
     """Frames with and without stress, and a batch without any: nothing becomes NaN, and stresses are still learnt."""
-    potential, _ = base_of("chgnet")
+    potential = base_of("chgnet")
     atoms = shaken("Li2O", 3)
     labelled = [*label(atoms[:1], potential), *label(atoms[1:], potential, stress=False)]
     frames = read_frames([write_data(tmp_path, labelled)], allow_simulated=True)
     assert [f.stress is None for f in frames] == [False, True, True]
     for family in ("chgnet", "sevennet"):
         backend = backend_of(family)
-        model = backend.read(base_of(family)[1], "cpu")
+        model = backend.read(BASES[family], "cpu")
         settings = TrainingSettings(epochs=1, learning_rate=1e-6, batch_size=1)
         shifts = fit_shifts([f.atoms for f in frames], [0.0] * 3)
         tuned = finetune(backend, model, frames, [], settings)
@@ -88,12 +87,11 @@ def test_missing_stresses_are_masked(tmp_path):
 
 @pytest.mark.parametrize("family", ["chgnet", "sevennet"])
 def test_lower_layers_keep_their_weights(tmp_path, family):
-    _, checkpoint = base_of(family)
     backend = backend_of(family)
     frames = own_frames(
         tmp_path, load_potential(TEACHER if family == "chgnet" else "chgnet", "cpu", self_check=False), 1
     )
-    model = backend.read(checkpoint, "cpu")
+    model = backend.read(BASES[family], "cpu")
     before = {name: weight.clone() for name, weight in model.state_dict().items()}
     backend.freeze(model, "none")
     frozen = {name for name, weight in model.named_parameters() if not weight.requires_grad}
@@ -114,12 +112,11 @@ def test_lower_layers_keep_their_weights(tmp_path, family):
 @pytest.mark.parametrize("family", ["chgnet", "sevennet"])
 def test_saved_checkpoint_is_the_trained_model(tmp_path, family):
     """Trained for a moment, given other zero points, saved, and read back by the name of its folder."""
-    name, _ = CHECKPOINTS[family]
-    base, checkpoint = base_of(family)
+    base = base_of(family)
     teacher = load_potential("sevennet-0" if family == "chgnet" else "chgnet", "cpu", self_check=False)
     frames = own_frames(tmp_path, teacher)
     backend = backend_of(family)
-    model = backend.read(checkpoint, "cpu")
+    model = backend.read(BASES[family], "cpu")
     finetune(backend, model, frames[:2], [], TrainingSettings(epochs=1, learning_rate=1e-4))
     zero_points = {"Li": 1.25, "O": -3.5}
     structures = [f.atoms for f in frames]
@@ -128,14 +125,17 @@ def test_saved_checkpoint_is_the_trained_model(tmp_path, family):
     backend.add_zero_points(model, shifts)
     folder = tmp_path / "mine"
     folder.mkdir()
-    backend.save(model, checkpoint, folder / "checkpoint.pth")
+    given_zero_points = backend.potential(model, "cpu", name="x", checkpoint_sha256="", corrections="")
+    exact = given_zero_points.evaluate(structures, stress=True)
+    write_weights(model, folder / "model.safetensors")
     card = {
         "kind": "finetuned",
         "promoted": True,
-        "base": name,
+        "base": BASES[family],
         "family": family,
-        "checkpoint": "checkpoint.pth",
-        "checkpoint_sha256": sha256_of(folder / "checkpoint.pth"),
+        "network": BASES[family],
+        "checkpoint": "model.safetensors",
+        "checkpoint_sha256": sha256_of(folder / "model.safetensors"),
         "corrections": "own-hull",
     }
     (folder / "card.yaml").write_text(yaml.safe_dump(card))
@@ -144,6 +144,10 @@ def test_saved_checkpoint_is_the_trained_model(tmp_path, family):
         shift = sum(zero_points.get(s, 0.0) for s in atoms.get_chemical_symbols())
         assert answer.energy == pytest.approx(before.energy + shift, abs=1e-5 * len(atoms))
         assert answer.forces == pytest.approx(before.forces, abs=1e-4)
+    for before, answer in zip(exact, potential.evaluate(structures, stress=True), strict=True):
+        assert answer.energy == before.energy, "to the last bit"
+        assert (answer.forces == before.forces).all()
+        assert (answer.stress == before.stress).all()
     (untrained,) = base.evaluate(structures[:1])
     assert np.abs(untrained.forces - trained[0].forces).max() > 1e-4, "something was learnt"
     numerical = gradient_along(potential, structures[0])

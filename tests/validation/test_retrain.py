@@ -136,7 +136,7 @@ def test_a_worse_potential_is_kept_but_not_promoted(tmp_path):
     outcome = retrain(asked)
     assert not outcome.promoted
     assert outcome.folder == tmp_path / "models" / "rejected" / "wrecked"
-    assert (outcome.folder / "checkpoint.pth").is_file()
+    assert (outcome.folder / "model.safetensors").is_file()
     assert "no epoch improved" in outcome.reasons[0]
     assert not list((tmp_path / "models").glob(".*"))
     with pytest.raises(UserError, match="was rejected"):
