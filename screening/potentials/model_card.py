@@ -8,12 +8,13 @@ correction belongs to ranking. A folder may come from anybody: nothing in it is 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from screening.errors import UserError
+from screening.inside import lies_in
 
 CARD = "card.yaml"
 SUFFIX = ".safetensors"
@@ -105,7 +106,7 @@ def read_card(name: str | Path) -> ModelCard:
             f"{path} is not the card of a retrained potential; write it again with `screen retrain`."
         ) from error
     _check_network(path, card, stated)
-    if not confined(folder, stated):
+    if not lies_in(folder, stated):
         raise UserError(
             f"{path} names a checkpoint outside its folder ({stated!r}), which is not read; put the file beside the "
             "card."
@@ -138,17 +139,6 @@ def _check_network(path: Path, card: ModelCard, stated: str) -> None:
     allowed = NETWORKS[card.family]
     if card.network not in allowed and (card.network or stated.endswith(SUFFIX)):
         raise UserError(f"{path}: the network is {card.network!r}; use {' or '.join(allowed)}.")
-
-
-def confined(folder: Path, name: str) -> bool:
-    """Whether `name` is a path below `folder`, links followed; an absolute one and one with ``..`` never is."""
-    path = PurePath(name)
-    if path.is_absolute() or ".." in path.parts or not path.parts:
-        return False
-    try:
-        return (folder / name).resolve().is_relative_to(folder.resolve())
-    except (OSError, RuntimeError, ValueError):  # links in a circle, or a NUL in the name
-        return False
 
 
 def checked_checkpoint(card: ModelCard) -> Path:

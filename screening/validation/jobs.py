@@ -10,6 +10,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
+from screening.inside import is_below
 
 MANIFEST = "validation.yaml"
 
@@ -63,6 +64,11 @@ class Job:
     details: dict[str, Any] = field(default_factory=dict)
     mlip_energy: float | None = None
 
+    def __post_init__(self) -> None:
+        # candidates of a run that somebody sent give jobs their names, and folders of that name are written
+        if not is_below(self.name):
+            raise UserError(f"a job cannot be named {self.name!r}, which is no folder below the validation's.")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
@@ -100,7 +106,7 @@ def read_manifest(folder: Path) -> Manifest:
     Raises
     ------
     UserError
-        When it is missing or is not a manifest.
+        When it is missing, is not a manifest, or names a job outside its folder.
     """
     path = folder / MANIFEST
     try:
@@ -111,9 +117,22 @@ def read_manifest(folder: Path) -> Manifest:
             settings=data["settings"],
             engine=data["engine"],
             mlip_fidelity=data["mlip_fidelity"],
-            jobs=data["jobs"],
+            jobs=[_checked(path, row) for row in data["jobs"]],
         )
     except FileNotFoundError as error:
         raise UserError(f"{folder} holds no {MANIFEST}; write it with `screen validate RUN`.") from error
-    except (yaml.YAMLError, KeyError, TypeError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a validation manifest; write it again with `screen validate RUN`.") from error
+
+
+def _checked(path: Path, row: dict[str, Any]) -> dict[str, Any]:
+    """A job of a manifest whose names, by which folders are found, stay below the manifest's."""
+    after = row.get("after") or []
+    names = [row["name"], *after, *([row["same_as"]] if "same_as" in row else [])]
+    if not isinstance(after, list) or not all(isinstance(text, str) for text in (row["role"], *names)):
+        raise TypeError("names and roles are texts")
+    if outside := [name for name in names if not is_below(name)]:
+        raise UserError(
+            f"{path} names a job outside its folder ({outside[0]!r}); write it again with `screen validate`."
+        )
+    return row

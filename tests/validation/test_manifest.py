@@ -114,3 +114,36 @@ def test_cost_reproduces_its_reference_and_scales_as_stated():
 @pytest.mark.parametrize(("value", "expected"), [(0.0, 0.0), (1234.0, 1200.0), (0.0678, 0.068), (9.96, 10.0)])
 def test_two_significant_digits(value, expected):
     assert rounded(value) == pytest.approx(expected)
+
+
+OUTSIDE = ["../other", "/etc", "a/../../b", ""]
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+@pytest.mark.parametrize("key", ["name", "after", "same_as"])
+def test_a_manifest_names_no_job_outside_its_folder(tmp_path, key, name):
+    """Whoever sends a validation folder does not choose which other folders are read as its results."""
+    folder = tmp_path / "run" / "validation" / "kim2026"
+    write(folder, jobs())
+    content = yaml.safe_load((folder / "validation.yaml").read_text())
+    content["jobs"][0][key] = [name] if key == "after" else name
+    (folder / "validation.yaml").write_text(yaml.safe_dump(content))
+    with pytest.raises(UserError, match="names a job outside its folder") as error:
+        read_manifest(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("rows", [3, None, "name", [3], [{"role": "bulk"}], [{"name": ["a"], "role": "bulk"}]])
+def test_what_lists_no_jobs_is_no_manifest(tmp_path, rows):
+    folder = tmp_path / "run" / "validation" / "kim2026"
+    write(folder, jobs())
+    content = yaml.safe_load((folder / "validation.yaml").read_text())
+    (folder / "validation.yaml").write_text(yaml.safe_dump(content | {"jobs": rows}))
+    with pytest.raises(UserError, match="is not a validation manifest"):
+        read_manifest(folder)
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_a_job_is_written_below_its_validation(name):
+    with pytest.raises(UserError, match="cannot be named"):
+        job(load_crystal("LiNbO3"), name=name)
