@@ -70,7 +70,8 @@ def resolved(name: str) -> str | ModelCard:
         For an unknown name or an unusable card.
     """
     folders: list[Path] = []
-    while is_model_path(name):
+    # a folder that happens to be called chgnet does not take the place of the built-in potential
+    while name not in BUILT_IN and is_model_path(name):
         card = read_card(name)
         if card.kind != SOFTENING:
             return card

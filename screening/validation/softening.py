@@ -20,6 +20,7 @@ import yaml
 
 from screening.engine.records import Record
 from screening.errors import UserError
+from screening.potentials.registry import BUILT_IN
 from screening.validation.scales import is_potential, same_scale, scales_of
 from screening.validation.softening_line import Line, Pair, fit_line
 
@@ -133,18 +134,23 @@ def softening_from_card(card: Mapping[str, Any], *, name: str) -> Softening:
         lines = {}
         for prop, row in card["lines"].items():
             fields = {key: value for key, value in row.items() if key not in ("n_pairs", "pairs")}
-            lines[prop] = Line(**fields, pairs=tuple(Pair(**pair) for pair in row["pairs"]))
-        base = str(card["base"])
-        return Softening(
-            base=f"mlip:{base}",
-            fidelity=str(card["fidelity"]),
-            lines=lines,
-            name=name,
-        )
-    except (KeyError, TypeError, AttributeError) as error:
+            lines[prop] = _sound(Line(**fields, pairs=tuple(Pair(**pair) for pair in row["pairs"])))
+        base, fidelity = card["base"], card["fidelity"]
+        if not (isinstance(base, str) and isinstance(fidelity, str)):
+            raise TypeError("base and fidelity are texts")
+        return Softening(base=f"mlip:{base}", fidelity=fidelity, lines=lines, name=name)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"the card of {name} does not hold a softening correction; make it with `screen retrain`."
         ) from error
+
+
+def _sound(line: Line) -> Line:
+    """The line, when its numbers are some; those of a damaged card would make every corrected value NaN."""
+    numbers = [line.slope, line.offset, *(value for pair in line.pairs for value in (pair.mlip, pair.dft))]
+    if not all(map(math.isfinite, numbers)) or line.slope <= 0 or math.isnan(line.raw_error + line.left_out_error):
+        raise ValueError("a line needs a slope above zero and finite numbers")
+    return line
 
 
 def softening_of(potential_name: str) -> Softening | None:
@@ -155,7 +161,7 @@ def softening_of(potential_name: str) -> Softening | None:
     UserError
         When the folder's card is damaged.
     """
-    card = read_card(Path(potential_name).expanduser())
+    card = None if potential_name in BUILT_IN else read_card(Path(potential_name).expanduser())
     if card is None or card.get("kind") != KIND:
         return None
     return softening_from_card(card, name=potential_name)

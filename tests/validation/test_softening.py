@@ -9,6 +9,7 @@ import yaml
 from dft_toys import MLIP, record
 
 from screening.errors import UserError
+from screening.potentials.registry import built_in_base
 from screening.validation.softening import fit_softening, load_softening, softening_of
 from screening.validation.softening_line import Pair, fit_line
 
@@ -144,3 +145,34 @@ def test_a_card_keeps_everything_and_makes_a_potentials_name(tmp_path):
         softening_of(str(folder))
     with pytest.raises(UserError, match="holds no"):
         load_softening(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"slope": float("nan")},
+        {"slope": -1.0},
+        {"slope": "2"},
+        {"offset": float("inf")},
+        {"raw_error": "x"},
+        {"pairs": 3},
+    ],
+)
+def test_a_line_that_is_none_corrects_nothing(tmp_path, change):
+    """A card that somebody sent: NaN in it must not reach a ranking."""
+    card = fit_softening(both("migration_barrier", [(0.6, 0.9), (0.8, 1.3)])).to_card()
+    card["lines"]["migration_barrier"] |= change
+    (tmp_path / "card.yaml").write_text(yaml.safe_dump(card))
+    with pytest.raises(UserError, match="does not hold a softening correction"):
+        load_softening(tmp_path)
+
+
+def test_a_folder_named_like_a_potential_does_not_take_its_place(tmp_path, monkeypatch):
+    card = fit_softening(both("migration_barrier", [(0.6, 0.9), (0.8, 1.3)])).to_card()
+    (tmp_path / "chgnet").mkdir()
+    (tmp_path / "chgnet" / "card.yaml").write_text(yaml.safe_dump(card | {"base": "sevennet-0"}))
+    monkeypatch.chdir(tmp_path)
+    assert softening_of("chgnet") is None
+    assert softening_of("./chgnet") is not None
+    assert built_in_base("chgnet") == "chgnet"
+    assert built_in_base("./chgnet") == "sevennet-0"
