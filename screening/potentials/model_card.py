@@ -18,6 +18,7 @@ from screening.inside import lies_in
 
 CARD = "card.yaml"
 SUFFIX = ".safetensors"
+CORRECTIONS = ("MP2020-in-model", "MP2020-needed", "own-hull")
 FINETUNED, SOFTENING = "finetuned", "softening"
 NETWORKS = {"chgnet": ("chgnet", "chgnet-r2scan"), "sevennet": ("sevennet-0", "sevennet-l3i5")}
 """By family the built-in potentials that `screen retrain` fine-tunes."""
@@ -105,7 +106,7 @@ def read_card(name: str | Path) -> ModelCard:
         raise UserError(
             f"{path} is not the card of a retrained potential; write it again with `screen retrain`."
         ) from error
-    _check_network(path, card, stated)
+    _check_values(path, card, stated)
     if not lies_in(folder, stated):
         raise UserError(
             f"{path} names a checkpoint outside its folder ({stated!r}), which is not read; put the file beside the "
@@ -133,7 +134,9 @@ def _texts(content: dict[str, Any], key: str) -> list[str] | None:
     return found
 
 
-def _check_network(path: Path, card: ModelCard, stated: str) -> None:
+def _check_values(path: Path, card: ModelCard, stated: str) -> None:
+    if card.corrections not in CORRECTIONS:
+        raise UserError(f"{path}: the corrections are {card.corrections!r}; use {', '.join(CORRECTIONS)}.")
     if card.family not in NETWORKS:
         raise UserError(f"{path}: the family is {card.family!r}; use {' or '.join(NETWORKS)}.")
     allowed = NETWORKS[card.family]

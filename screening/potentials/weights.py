@@ -128,8 +128,8 @@ def check_pickle(path: Path) -> None:
 def restricted_unpickling() -> Iterator[None]:
     """Make every `torch.load` inside restricted, also that of a package that asks for the opposite.
 
-    The arrays of NumPy that checkpoints of SevenNet hold are let through; restoring one calls nothing. Import the
-    package before, because e3nn reads constants of its own at import in a way that this refuses.
+    The arrays of NumPy that checkpoints of SevenNet hold are let through; restoring one calls nothing of the file's
+    choice. Import the package before: what it reads while it is imported is its own.
     """
     before = {name: os.environ.pop(name, None) for name in (_FORCE, _FORBID)}
     os.environ[_FORCE] = "1"

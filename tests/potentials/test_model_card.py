@@ -102,6 +102,7 @@ def test_a_softening_correction_stands_for_its_base(tmp_path):
         ({"promoted": False, "reasons": ["held-out force error grew"]}, "was rejected .*held-out force error grew"),
         ({"kind": "surrogate"}, "the kind is 'surrogate'"),
         ({"family": "mace"}, "the family is 'mace'"),
+        ({"corrections": "none"}, "the corrections are 'none'; use MP2020-in-model, MP2020-needed, own-hull"),
     ],
 )
 def test_cards_that_cannot_be_used_say_why(tmp_path, change, reason):

@@ -8,6 +8,7 @@ from ase.units import GPa
 from taught import TEACHER, label, shaken, write_data
 
 from screening.potentials.batching import sha256_of
+from screening.potentials.model_card import read_card
 from screening.potentials.registry import load_potential
 from screening.potentials.weights import write_weights
 from screening.validation.energy_shifts import fit_shifts
@@ -148,6 +149,8 @@ def test_saved_checkpoint_is_the_trained_model(tmp_path, family):
         assert answer.energy == before.energy, "to the last bit"
         assert (answer.forces == before.forces).all()
         assert (answer.stress == before.stress).all()
+    again = backend.read(read_card(folder), "cpu").state_dict()
+    assert all(weight.equal(again[key]) for key, weight in model.state_dict().items()), "and trained further from there"
     (untrained,) = base.evaluate(structures[:1])
     assert np.abs(untrained.forces - trained[0].forces).max() > 1e-4, "something was learnt"
     numerical = gradient_along(potential, structures[0])
