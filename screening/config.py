@@ -1,84 +1,115 @@
-"""Settings of a campaign: presets from configs/, a user's YAML file over them, the command line over both."""
+"""Settings of a campaign: presets from configs/, a user's YAML file over them, the command line over both.
+
+Every number has a lower and an upper bound. The upper ones lie far beyond what anybody computes and exist to catch
+slips (a unit, a decimal comma, a digit too many) before hours are spent on them.
+"""
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from screening.assets import asset
 from screening.errors import UserError
+from screening.explain import explain
 from screening.names import nearest
+from screening.section import Section
+from screening.typed import check_decimal_comma, plain, read_fraction
+from screening.yaml_file import read_yaml
 
 SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
 """Cut from bulk; from the placement search; the interface's half; like the lowest pristine slab; that, rattled."""
 
+OBJECTIVES = ("work_of_adhesion", "migration_barrier", "oxidation_driving_force", "e_above_hull")
+"""What is ranked; `campaign.score` says how."""
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+MillerIndex = Annotated[int, Field(ge=-9, le=9)]
+
+MAX_FU = 100
+"""Formula units of a cell: 500 atoms. The cell is chosen among all sublattices, whose number grows as the square."""
+MANY = 10_000
+"""More of anything that is drawn, relaxed or repeated is a slip."""
+MAX_SEED = 2**32 - 1
+"""The largest that every random generator takes."""
+
+MAX_WEIGHT = 1e6
 
 
-class BulkSettings(_Section):
+class BulkSettings(Section):
     """Doped bulk: orderings drawn, how many of them are relaxed, and to what force (eV/A)."""
 
-    n_fu: int = Field(12, ge=2, description="formula units of the doped bulk cell")
-    n_draws: int = Field(60, ge=1, description="orderings drawn and ranked by Ewald energy")
-    n_relaxed: int = Field(3, ge=1, description="lowest-Ewald orderings that are relaxed")
-    fmax: float = Field(0.05, gt=0)
-    max_steps: int = Field(400, ge=1)
+    n_fu: int = Field(12, ge=2, le=MAX_FU, description="formula units of the doped bulk cell")
+    n_draws: int = Field(60, ge=1, le=100_000, description="orderings drawn and ranked by Ewald energy")
+    n_relaxed: int = Field(3, ge=1, le=MANY, description="lowest-Ewald orderings that are relaxed")
+    fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
+    max_steps: int = Field(400, ge=1, le=1_000_000)
 
 
-class InterfaceSettings(_Section):
+class InterfaceSettings(Section):
     """The parent interface of design section 2."""
 
-    coating_millers: list[tuple[int, int, int]] = [(1, 1, 0)]
-    cathode_millers: list[tuple[int, int, int]] = [(1, 1, 0)]
-    min_planes: int = Field(4, ge=2, description="atomic planes per slab")
-    min_thickness: float = Field(8.0, ge=0, description="A per slab")
-    vacuum: float = Field(15.0, ge=10, description="A")
-    max_strain: float = Field(0.05, gt=0, description="largest in-plane strain of the coating")
-    max_area: float = Field(200.0, gt=0, description="A^2")
-    max_atoms: int = Field(400, ge=20)
-    registry_grid: tuple[int, int] = (4, 4)
-    gaps: list[float] = [1.6, 2.0, 2.4, 2.8]
-    registry_relaxed: int = Field(2, ge=1, description="best registries that get a short relaxation")
-    registry_steps: int = Field(20, ge=0)
-    parent_starts: int = Field(4, ge=1, description="full relaxations of the parent: as scanned, then rattled")
-    parent_hops: int = Field(12, ge=0, description="generations of basin hopping from the lowest of these")
+    coating_millers: list[tuple[MillerIndex, MillerIndex, MillerIndex]] = Field([(1, 1, 0)], min_length=1)
+    cathode_millers: list[tuple[MillerIndex, MillerIndex, MillerIndex]] = Field([(1, 1, 0)], min_length=1)
+    min_planes: int = Field(4, ge=2, le=40, description="atomic planes per slab")
+    min_thickness: float = Field(8.0, ge=0, le=100, description="A per slab")
+    vacuum: float = Field(15.0, ge=10, le=100, description="A")
+    max_strain: float = Field(0.05, gt=0, le=0.3, description="largest in-plane strain of the coating")
+    max_area: float = Field(200.0, gt=0, le=1000, description="A^2; the search for matches grows as its square")
+    max_atoms: int = Field(400, ge=20, le=MANY)
+    registry_grid: tuple[Annotated[int, Field(ge=1, le=50)], Annotated[int, Field(ge=1, le=50)]] = (4, 4)
+    gaps: list[Annotated[float, Field(gt=0, le=5)]] = Field([1.6, 2.0, 2.4, 2.8], min_length=1, description="A")
+    registry_relaxed: int = Field(2, ge=1, le=MANY, description="best registries that get a short relaxation")
+    registry_steps: int = Field(20, ge=0, le=MANY)
+    parent_starts: int = Field(4, ge=1, le=MANY, description="full relaxations of the parent: as scanned, then rattled")
+    parent_hops: int = Field(12, ge=0, le=MANY, description="generations of basin hopping from the lowest of these")
     frozen_fraction: float = Field(0.5, ge=0, lt=1, description="outer share of the substrate that is frozen")
 
+    @field_validator("coating_millers", "cathode_millers")
+    @classmethod
+    def _planes(cls, millers: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+        if any(not any(indices) for indices in millers):
+            raise ValueError("the Miller indices 0 0 0 name no plane; give for example [1, 1, 0]")
+        return millers
 
-class AdhesionSettings(_Section):
+
+class AdhesionSettings(Section):
     """Placement search, states of charge and references."""
 
-    soc: list[float] = [1.0, 2 / 3, 1 / 3, 0.0]
-    contact_placements: int = Field(4, ge=1)
-    inner_placements: int = Field(1, ge=0)
-    n_draws: int = Field(40, ge=1, description="placements drawn and ranked by Ewald energy")
-    vacancy_orders: int = Field(3, ge=1, description="Li-vacancy orders of the cathode per y, shared by all")
+    soc: list[float] = Field([1.0, 2 / 3, 1 / 3, 0.0])
+    contact_placements: int = Field(4, ge=1, le=MANY)
+    inner_placements: int = Field(1, ge=0, le=MANY)
+    n_draws: int = Field(40, ge=1, le=100_000, description="placements drawn and ranked by Ewald energy")
+    vacancy_orders: int = Field(3, ge=1, le=1000, description="Li-vacancy orders of the cathode per y, shared by all")
     rounds: int = Field(
-        2, ge=1, description="placement searches; each starts from the lowest pristine interface so far"
+        2, ge=1, le=100, description="placement searches; each starts from the lowest pristine interface so far"
     )
-    prerelax_steps: int = Field(40, ge=0, description="steps of the short relaxation that ranks placements")
+    prerelax_steps: int = Field(40, ge=0, le=MANY, description="steps of the short relaxation that ranks placements")
     race_steps: int = Field(
-        0, ge=0, description="steps after which a hopeless placement is given up; 0: all are relaxed to the end"
+        0,
+        ge=0,
+        le=MANY,
+        description="steps after which a hopeless placement is given up; 0: all are relaxed to the end",
     )
-    race_margin: float = Field(2.0, gt=0, description="eV above the lowest placement that count as hopeless then")
-    n_full: int = Field(1, ge=1, description="placements that are relaxed fully after the short relaxation")
-    rattle: float = Field(0.2, ge=0, description="A, of rattled starts and hops of the parent and of the slabs")
+    race_margin: float = Field(
+        2.0, gt=0, le=1000, description="eV above the lowest placement that count as hopeless then"
+    )
+    n_full: int = Field(1, ge=1, le=MANY, description="placements that are relaxed fully after the short relaxation")
+    rattle: float = Field(0.2, ge=0, le=2, description="A, of rattled starts and hops of the parent and of the slabs")
     move: Literal["independent", "soft"] = Field(
         "independent", description="how starts and hops of the parent are rattled: atom by atom or along soft motions"
     )
-    n_rattled: int = Field(3, ge=1, description="rattled starts of every slab")
-    hop_width: int = Field(2, ge=1, description="hops of one generation, all from the lowest arrangement so far")
-    slab_hops: int = Field(8, ge=0, description="generations of basin hopping of the pristine coating slab")
-    slab_starts: list[SlabStartName] = ["cut", "search", "half", "parent", "rattled"]
-    fmax: float = Field(0.05, gt=0)
-    max_steps: int = Field(400, ge=1)
-    n_bootstrap: int = Field(1000, ge=10)
+    n_rattled: int = Field(3, ge=1, le=MANY, description="rattled starts of every slab")
+    hop_width: int = Field(
+        2, ge=1, le=MANY, description="hops of one generation, all from the lowest arrangement so far"
+    )
+    slab_hops: int = Field(8, ge=0, le=MANY, description="generations of basin hopping of the pristine coating slab")
+    slab_starts: list[SlabStartName] = Field(["cut", "search", "half", "parent", "rattled"], min_length=1)
+    fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
+    max_steps: int = Field(400, ge=1, le=1_000_000)
+    n_bootstrap: int = Field(1000, ge=10, le=1_000_000)
 
     @field_validator("soc")
     @classmethod
@@ -90,50 +121,71 @@ class AdhesionSettings(_Section):
         return sorted(set(soc), reverse=True)
 
 
-class MigrationSettings(_Section):
+class MigrationSettings(Section):
     """Hop network and NEB."""
 
-    min_image_distance: float = Field(9.0, gt=0, description="A between periodic images of the carrier")
-    n_fu: int = Field(24, ge=2)
+    min_image_distance: float = Field(9.0, gt=0, le=50, description="A between periodic images of the carrier")
+    n_fu: int = Field(24, ge=2, le=MAX_FU)
     hops: Literal["representative", "network"] = "network"
-    min_hops: int = Field(2, ge=2, description="distinct hops computed per candidate when representative")
+    min_hops: int = Field(2, ge=2, le=MANY, description="distinct hops computed per candidate when representative")
     max_hops: int = Field(
-        12, ge=2, description="cap on bands per candidate; the rest take their class's value, flagged"
+        12, ge=2, le=MANY, description="cap on bands per candidate; the rest take their class's value, flagged"
     )
-    max_hop_distance: float = Field(4.2, gt=0, description="A")
-    n_images: int = Field(5, ge=1)
-    fmax: float = Field(0.05, gt=0)
-    endpoint_fmax: float = Field(0.05, gt=0)
-    max_steps: int = Field(200, ge=1)
-    endpoint_max_steps: int = Field(300, ge=1)
+    max_hop_distance: float = Field(4.2, gt=0, le=10, description="A")
+    n_images: int = Field(5, ge=1, le=100)
+    fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
+    endpoint_fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
+    max_steps: int = Field(200, ge=1, le=1_000_000)
+    endpoint_max_steps: int = Field(300, ge=1, le=1_000_000)
 
 
-class StabilitySettings(_Section):
+class StabilitySettings(Section):
     """Competing phases, the voltage of the driving force and what the coating may react with."""
 
     phases: str = Field("listed", description="listed, mp (Materials Project) or a pymatgen JSON file of entries")
     electrolyte: str = Field("LPSCB", description="electrolyte crystal of the reaction energies")
 
-    voltage: float = Field(4.3, description="V vs Li/Li+ of oxidation_driving_force")
-    delithiation_sites: int = Field(2, ge=1, description="distinct Li sites tried for delithiation_voltage")
-    fmax: float = Field(0.05, gt=0)
-    max_steps: int = Field(400, ge=1)
+    voltage: float = Field(4.3, ge=0, le=8, description="V vs Li/Li+ of oxidation_driving_force")
+    delithiation_sites: int = Field(2, ge=1, le=1000, description="distinct Li sites tried for delithiation_voltage")
+    fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
+    max_steps: int = Field(400, ge=1, le=1_000_000)
 
 
-class RankingSettings(_Section):
+class RankingSettings(Section):
     """Weights of the documented score (design section 1) and optional thresholds that remove a candidate."""
 
-    weights: dict[
-        Literal["work_of_adhesion", "migration_barrier", "oxidation_driving_force", "e_above_hull"], float
-    ] = {"work_of_adhesion": 1.0, "migration_barrier": 1.0, "oxidation_driving_force": 1.0, "e_above_hull": 1.0}
+    weights: dict[str, float] = Field(dict.fromkeys(OBJECTIVES, 1.0))
     max_e_above_hull: float | None = Field(None, description="eV/atom")
     min_work_of_adhesion: float | None = Field(None, description="J/m2")
     max_migration_barrier: float | None = Field(None, description="eV")
     min_reaction_energy_cathode: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
     min_reaction_energy_electrolyte: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
 
+    @field_validator("weights")
+    @classmethod
+    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
+        check_weights(weights)
+        return weights
 
-class Settings(_Section):
+
+def check_weights(weights: Mapping[str, float]) -> None:
+    """Refuse weights without a meaning, wherever they were typed. 0 leaves an objective out; one not named weighs 1.
+
+    Raises
+    ------
+    ValueError
+        For an unknown objective, a weight that is no number of 0 or more, or no positive weight at all.
+    """
+    for name, weight in weights.items():
+        if name not in OBJECTIVES:
+            raise ValueError(f"unknown objective {name!r} in the weights; {nearest(name, OBJECTIVES)}")
+        if not 0 <= weight <= MAX_WEIGHT:
+            raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:g}")
+    if not any(weights.get(name, 1.0) for name in OBJECTIVES):
+        raise ValueError("all weights are 0; give at least one objective a positive weight")
+
+
+class Settings(Section):
     """Everything that decides a campaign's numbers."""
 
     preset: str = "standard"
@@ -141,13 +193,11 @@ class Settings(_Section):
     congruent: bool = False
     cathode: str = "NCM811"
     site: Literal["Li", "Nb", "auto"] = "auto"
-    compensation: list[Literal["li_vacancy", "li_interstitial", "o_vacancy", "self"]] = [
-        "li_vacancy",
-        "li_interstitial",
-        "self",
-    ]
+    compensation: list[Literal["li_vacancy", "li_interstitial", "o_vacancy", "self"]] = Field(
+        ["li_vacancy", "li_interstitial", "self"], min_length=1
+    )
     potential: str = "chgnet"
-    seed: int = 0
+    seed: int = Field(0, ge=0, le=MAX_SEED)
     bulk: BulkSettings = BulkSettings()
     interface: InterfaceSettings = InterfaceSettings()
     adhesion: AdhesionSettings = AdhesionSettings()
@@ -176,44 +226,40 @@ def load_settings(preset: str | None, config: Path | None, overrides: dict[str, 
     Raises
     ------
     UserError
-        Unknown preset or key (with the nearest valid name), a value out of range, or a file that is not YAML.
+        Unknown preset or key (with the nearest valid name), a value out of range, values that contradict each other,
+        or a file that `yaml_file.read_yaml` refuses.
     """
-    own = _read_yaml(config) if config is not None else {}
-    name = preset or str(own.get("preset", "standard"))
+    own = read_yaml(config, "correct it or leave --config out") if config is not None else {}
+    name = preset if preset is not None else str(own.get("preset", "standard"))
     if name not in preset_names():
         raise UserError(f"there is no preset {name!r}; {nearest(name, preset_names())}.")
-    layers = [_read_yaml(asset("configs", "presets", f"{name}.yaml")), own, {"preset": name}, overrides]
+    shipped = asset("configs", "presets", f"{name}.yaml")
+    layers = [read_yaml(shipped, "reinstall coatscreen"), own, {"preset": name}, overrides]
     merged: dict[str, Any] = {}
     for layer in layers:
         merged = _merge(merged, layer)
     try:
-        return Settings.model_validate(merged)
+        settings = Settings.model_validate(merged)
     except ValidationError as error:
-        raise UserError(_explain(error, config)) from error
+        raise UserError(explain(error, Settings, config, overrides)) from error
+    _check_consistent(settings)
+    return settings
 
 
 def parse_soc(text: str) -> list[float]:
-    """States of charge as users type them, ``1,2/3,1/3,0``."""
+    """States of charge as users type them, ``1,2/3,1/3,0``.
+
+    Raises
+    ------
+    UserError
+        For what is no list of numbers, or may be a decimal comma.
+    """
+    typed = plain(text)
+    check_decimal_comma(typed, "--soc", "states of charge", largest=1)
     try:
-        return [float(Fraction(part.strip())) for part in text.split(",")]
-    except (ValueError, ZeroDivisionError) as error:
+        return [read_fraction(part.strip()) for part in typed.split(",")]
+    except (ValueError, ArithmeticError) as error:
         raise UserError(f"--soc {text!r} is not a list of numbers; write for example 1,2/3,1/3,0.") from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"the configuration {path} cannot be read ({error.strerror}); check the path.") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise UserError(f"{path} is not a YAML file{line}; correct it or leave --config out.") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise UserError(f"{path} must hold `key: value` lines such as `preset: quick`, not a {type(data).__name__}.")
-    return data
 
 
 def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
@@ -225,14 +271,14 @@ def _merge(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _explain(error: ValidationError, config: Path | None) -> str:
-    first = error.errors()[0]
-    path = [str(part) for part in first["loc"]]
-    where = f"in {config}" if config is not None else "in the settings"
-    if first["type"] == "extra_forbidden":
-        section: type[BaseModel] = Settings
-        for part in path[:-1]:
-            section = section.model_fields[part].annotation  # type: ignore[assignment]
-        return f"{'.'.join(path)} {where} is not a setting; {nearest(path[-1], section.model_fields)}."
-    message = first["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(path)} {where}: {message[0].lower()}{message[1:]} (got {first['input']!r})."
+def _check_consistent(s: Settings) -> None:
+    """Refuse values that are fine each and cannot be met together. Stored settings are not asked: they have run."""
+    pairs = [
+        ("migration.min_hops", s.migration.min_hops, "migration.max_hops", s.migration.max_hops),
+        ("bulk.n_relaxed", s.bulk.n_relaxed, "bulk.n_draws", s.bulk.n_draws),
+        ("adhesion.contact_placements", s.adhesion.contact_placements, "adhesion.n_draws", s.adhesion.n_draws),
+        ("adhesion.inner_placements", s.adhesion.inner_placements, "adhesion.n_draws", s.adhesion.n_draws),
+    ]
+    for small, low, large, high in pairs:
+        if low > high:
+            raise UserError(f"{small} is {low} and {large} is {high}: {large} has to be at least {small}.")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from screening.config import check_weights
 from screening.errors import UserError
 
 
@@ -78,18 +79,14 @@ def active_weights(weights: Mapping[str, float]) -> dict[str, float]:
     Raises
     ------
     UserError
-        For an unknown objective, a negative or non-finite weight, or no positive weight at all.
+        See `config.check_weights`.
     """
-    known = [o.name for o in OBJECTIVES]
-    for name, weight in weights.items():
-        if name not in known:
-            raise UserError(f"unknown objective '{name}' in the weights; use {', '.join(known)}")
-        if not np.isfinite(weight) or weight < 0:
-            raise UserError(f"the weight of {name} is {weight}; use a number of 0 or more")
-    chosen = {name: float(weights.get(name, 1.0)) for name in known}
+    try:
+        check_weights(weights)
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
+    chosen = {o.name: float(weights.get(o.name, 1.0)) for o in OBJECTIVES}
     total = sum(chosen.values())
-    if total == 0:
-        raise UserError("all weights are 0; give at least one objective a positive weight")
     return {name: weight / total for name, weight in chosen.items() if weight > 0}
 
 

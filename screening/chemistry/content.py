@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from screening.errors import UserError
+from screening.typed import FRACTION, check_decimal_comma, plain, read_fraction
 
 CONTENT_TOLERANCE = 0.02
 """A realised content further than this from the requested one is flagged (design section 1)."""
 
 _ROUNDING = 5e-4
 """Slack of range ends, which are often written with three digits (0.083 for 1/12)."""
-
-_DECIMAL = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_VALUE = re.compile(rf"([+-]?{_DECIMAL})(?:/({_DECIMAL}))?", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +45,13 @@ def parse_content(text: str) -> list[tuple[float, float]]:
     Raises
     ------
     UserError
-        For anything that is not a number or a fraction, for values outside 0..1 and for ranges written backwards.
+        For anything that is not a number or a fraction, for what may be a decimal comma, for values outside 0..1 and
+        for ranges written backwards.
     """
     pairs: list[tuple[float, float]] = []
-    for part in text.split(","):
+    typed = plain(text)
+    check_decimal_comma(typed, "--x", "contents", largest=1)
+    for part in typed.split(","):
         ends = _split_range(part.strip())
         values = [_number(end, text) for end in ends]
         for end, value in zip(ends, values, strict=True):
@@ -101,21 +102,24 @@ def realise(text: str, n_fu: int) -> tuple[list[ContentPoint], list[tuple[float,
 
 def _split_range(part: str) -> list[str]:
     """One value or the two ends of a range. A minus sign may also belong to an exponent or to a negative number."""
-    part = part.replace("–", "-").replace(" ", "")
-    if _VALUE.fullmatch(part):
+    part = re.sub(r"\s+to\s+", "-", part).replace(" ", "")
+    if FRACTION.fullmatch(part):
         return [part]
     for match in re.finditer("-", part):
         low, high = part[: match.start()], part[match.end() :]
-        if _VALUE.fullmatch(low) and _VALUE.fullmatch(high):
+        if FRACTION.fullmatch(low) and FRACTION.fullmatch(high):
             return [low, high]
     return [part]
 
 
 def _number(value: str, text: str) -> float:
-    match = _VALUE.fullmatch(value)
-    if match is None:
-        raise UserError(f"{value!r} in --x {text!r} is not a number: write for example 0-0.25, 0,1/12,0.1 or 0.05.")
-    numerator, denominator = float(match[1]), float(match[2] or 1)
-    if denominator == 0:
-        raise UserError(f"x = {value} divides by zero: write for example 1/12.")
-    return numerator / denominator
+    try:
+        return read_fraction(value)
+    except ZeroDivisionError as error:
+        raise UserError(f"x = {value} divides by zero: write for example 1/12.") from error
+    except OverflowError as error:
+        raise UserError(f"x = {value} is above 1: the content per formula unit lies between 0 and 1.") from error
+    except ValueError as error:
+        raise UserError(
+            f"{value!r} in --x {text!r} is not a number: write for example 0-0.25, 0,1/12,0.1 or 0.05."
+        ) from error

@@ -9,11 +9,12 @@ from math import gcd
 
 from screening.errors import UserError
 from screening.names import closest
+from screening.typed import plain
 
 ANION_FORMERS = frozenset({"H", "C", "N", "O", "F", "S", "Cl", "Se", "Br", "I", "At"})
 NOBLE_GASES = frozenset({"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Og"})
 
-_DOPANT = re.compile(r"(?P<symbol>[A-Za-z]+)(?P<charge>\d+[+-]|[+-]\d*)?")
+_DOPANT = re.compile(r"(?P<symbol>[A-Za-z]+)(?P<charge>\d{1,2}[+-]|[+-]\d{0,2})?")
 _SPINS = ("High Spin", "", "Low Spin")
 _COORDINATIONS = ("VI", "VIII", "VII", "V", "IV")
 
@@ -63,6 +64,9 @@ def parse_dopants(text: str, *, host_cations: tuple[str, ...] = ()) -> list[Dopa
     """
     if not text.strip():
         raise UserError("No dopant is given: write for example --dopants Mg,Zr,Ta.")
+    text = plain(text)
+    if re.search(r"=[\d:]*?(\d+),(\d+)(?=:|,|$)", text):
+        raise UserError(f"The ratio in {text!r} has a comma: write it in whole numbers, such as 3:2 for 1.5:1.")
     entries: list[DopantEntry] = []
     seen: set[frozenset[tuple[str, int, int]]] = set()
     for part in text.split(","):

@@ -113,36 +113,43 @@ def ranking_settings(
     UserError
         For weights that are not ``name=number``, an unknown objective, or thresholds that are not numbers.
     """
-    import math
+    from pydantic import ValidationError
 
     from screening.config import RankingSettings
+    from screening.explain import explain
 
     merged = dict(base.weights) | parse_weights(weights or "")
     given = {name: value for name, value in thresholds.items() if value is not None}
-    for name, value in given.items():
-        if not math.isfinite(value):
-            raise UserError(f"--{name.replace('_', '-')} is {value}; give a finite number")
-    return RankingSettings(**(base.model_dump() | {"weights": merged} | given))
+    named = {"weights": "--weights"} | {name: f"--{name.replace('_', '-')}" for name in given}
+    try:
+        return RankingSettings(**(base.model_dump() | {"weights": merged} | given))
+    except ValidationError as error:
+        raise UserError(explain(error, RankingSettings, options=named)) from error
 
 
 def parse_weights(text: str) -> dict[str, float]:
-    """``work_of_adhesion=2,e_above_hull=0`` as a mapping.
+    """``work_of_adhesion=2,e_above_hull=0`` as a mapping; what the numbers may be `config.check_weights` says.
 
     Raises
     ------
     UserError
-        When the text has another form, names an unknown objective, or leaves none with a positive weight.
+        When the text has another form, or names an objective twice or one that there is not.
     """
     from screening.campaign.score import active_weights
+    from screening.typed import check_decimal_comma, plain
 
+    typed = plain(text)
+    check_decimal_comma(typed, "--weights", "weights", every_pair=True)
     weights: dict[str, float] = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, found, number = part.partition("=")
+    for part in filter(None, (piece.strip() for piece in typed.split(","))):
+        name, found, number = (piece.strip() for piece in part.partition("="))
+        if name in weights:
+            raise UserError(f"the weight of {name} is given twice in --weights {text!r}; give it once.")
         try:
-            weights[name.strip()] = float(number) if found else float("nan")
+            weights[name] = float(number) if found else float("nan")
         except ValueError:
-            weights[name.strip()] = float("nan")
-        if weights[name.strip()] != weights[name.strip()]:
-            raise UserError(f"cannot read the weight '{part}'; write it as work_of_adhesion=2")
+            weights[name] = float("nan")
+        if weights[name] != weights[name]:
+            raise UserError(f"cannot read the weight '{part}'; write it as work_of_adhesion=2.")
     active_weights(weights)
     return weights

@@ -63,6 +63,21 @@ def test_contents_without_realisation_are_listed() -> None:
         ("0.25-0", "backwards"),
         ("3/12-1/12", "write 1/12-3/12"),
         ("1/0", "divides by zero"),
+        ("1e999/1e999", "above 1"),
+        ("8%", "not a number"),
+        ("0..0.25", "not a number"),
+        ("0,1", "write 0.1 for the one number, or 0,1.0 for the two contents 0 and 1"),
+        ("0,1,1/12", "write 0.1 for the one number"),
+        ("0,1-0,2", "write 0.1 for the one number"),
+        ("0,083", "write 0.083 for the one number"),
+        ("0,05-0,25", "write 0.05 for the one number"),
+        ("0,25", "write 0.25 for the one number"),
+        ("0-0,25", "write 0.25 for the one number"),
+        ("1,0,5", "write 0.5 for the one number"),
+        ("1,000", "write 1.000 for the one number"),
+        ("０,１", "write 0.1 for the one number"),
+        ("083", "write 0.083 or 83"),
+        ("0.1,05", "write 0.05 or 5"),
     ],
 )
 def test_bad_content_is_refused(text: str, word: str) -> None:
@@ -87,3 +102,22 @@ def test_any_text_is_parsed_or_refused(text: str) -> None:
     except UserError:
         return
     assert all(0 <= low <= high <= 1 for low, high in pairs)
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("0,1.0", [(0, 0), (1, 1)]),
+        ("0, 1", [(0, 0), (1, 1)]),
+        ("0,1,0.5", [(0, 0), (1, 1), (0.5, 0.5)]),
+        ("0,1/12,0.1", [(0, 0), (1 / 12, 1 / 12), (0.1, 0.1)]),
+        ("1/12,1", [(1 / 12, 1 / 12), (1, 1)]),
+        ("0–0.25", [(0, 0.25)]),
+        ("0 to 0.25", [(0, 0.25)]),
+        ("1e-05-0.25", [(1e-05, 0.25)]),
+        ("½", [(0.5, 0.5)]),
+        ("０．１", [(0.1, 0.1)]),
+    ],
+)
+def test_content_that_is_clear_is_read(text: str, pairs: list[tuple[float, float]]) -> None:
+    assert parse_content(text) == pairs

@@ -45,6 +45,11 @@ def test_entries() -> None:
     assert ratio.ratio == (2, 1)
 
 
+def test_other_ways_to_write_a_charge_and_a_list_that_only_looks_like_a_decimal_comma() -> None:
+    assert [e.label for e in parse_dopants("Zr⁴⁺,Fe²⁺")] == ["Zr", "Fe2+"]
+    assert [e.label for e in parse_dopants("Mg:Ta=2:1,Zr")] == ["Mg:Ta=2:1", "Zr"]
+
+
 def test_explicit_charge_shows_in_the_label() -> None:
     iron, alkali = parse_dopants("Fe2+,Na+")
     assert (iron.label, iron.dopants[0].charge) == ("Fe2+", 2)
@@ -77,6 +82,10 @@ def test_explicit_charge_shows_in_the_label() -> None:
         ("Mg:Ta=a:1", ["positive integers"]),
         ("Mg:Ta=1.5:1", ["positive integers"]),
         ("Mg:Ta=-1:1", ["positive integers"]),
+        ("Mg:Ta=1,5:1", ["comma", "whole numbers", "3:2"]),
+        ("Mg:Ta=2:1,5", ["comma", "whole numbers"]),
+        ("Mg9+", ["Mg9+", "Mg2+"]),
+        ("Mg" + "9" * 5000 + "+", ["not a dopant"]),
         ("Zr4-", ["not a cation", "Zr4+"]),
         ("Zr0+", ["not a cation"]),
         ("Mg3+", ["Mg3+", "Mg2+"]),

@@ -94,6 +94,10 @@ def test_weights_and_thresholds_change_the_order_without_computing(run):
         ("work_of_adhesion=x", "write it as"),
         ("work_of_adhesion=nan", "write it as"),
         ("e_above_hull=-1", "0 or more"),
+        ("e_above_hull=inf", "0 or more"),
+        ("e_above_hull=0,5", "write 0.5 for the one number"),
+        ("e_above_hull=1,5,work_of_adhesion=2", "write 1.5 for the one number"),
+        ("e_above_hull=1,e_above_hull=2", "given twice"),
     ],
 )
 def test_weights_that_cannot_be_read(text, word):
@@ -104,5 +108,8 @@ def test_weights_that_cannot_be_read(text, word):
 def test_bad_runs_and_thresholds_are_user_errors(run, tmp_path):
     with pytest.raises(UserError, match="there is no run"):
         invoke(tmp_path / "nowhere")
-    with pytest.raises(UserError, match="finite"):
+    with pytest.raises(UserError, match="--max-e-above-hull: it should be a finite number"):
         invoke(run, "--max-e-above-hull", "nan")
+    every = ",".join(f"{name}=0" for name in PROPERTIES)
+    with pytest.raises(UserError, match="all weights are 0"):
+        invoke(run, "--weights", every)
