@@ -12,13 +12,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from screening.campaign.load import SUMMARY, campaign_identity, read_summary
+from screening.campaign.checks import (
+    check_cells,
+    check_chemistry,
+    check_crystals,
+    check_folder,
+    check_grid,
+    check_workers,
+)
+from screening.campaign.load import campaign_identity
 from screening.campaign.rows import Ranking
 from screening.chemistry.grid import CandidateGrid, enumerate_candidates
 from screening.config import Settings, load_settings
-from screening.errors import UserError
-from screening.names import nearest
-from screening.structures.crystals import available_crystals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +91,9 @@ def prepare(
         For every kind of bad input.
     """
     settings = load_settings(preset, config, overrides)
-    _check_crystal(settings.host, "host")
-    _check_crystal(settings.cathode, "cathode")
-    _check_crystal(settings.stability.electrolyte, "electrolyte")
+    check_crystals(settings)
+    cores = available_cores()
+    check_workers(workers, cores)
     grid = enumerate_candidates(
         dopants,
         x,
@@ -98,16 +103,14 @@ def prepare(
         compensation=list(settings.compensation),
         congruent=settings.congruent,
     )
-    from screening.campaign.stages import screened_elements
+    check_grid(grid, x, settings.bulk.n_fu)
+    check_cells(grid, settings)
     from screening.potentials.batching import pick_device
     from screening.potentials.registry import check_name
-    from screening.properties.competing import check_source, check_zero_points
 
     check_name(settings.potential)
-    check_zero_points(settings.potential, screened_elements(grid.candidates, settings))
-    if settings.stability.phases != "listed":
-        check_source(settings.stability.phases)
     resolved = pick_device(device)
+    check_chemistry(grid, settings, resolved)
     folder = out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}"
     campaign = Campaign(
         dopants=dopants,
@@ -116,32 +119,10 @@ def prepare(
         grid=grid,
         out=folder,
         device=resolved,
-        workers=1 if resolved == "cuda" else workers or available_cores(),
+        workers=1 if resolved == "cuda" else workers or cores,
     )
     check_folder(campaign)
     return campaign
-
-
-def check_folder(campaign: Campaign) -> None:
-    """Refuse an output folder that holds something else than this campaign."""
-    folder = campaign.out
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise UserError(f"{folder} is a file; give --out a folder.")
-    if not any(folder.iterdir()):
-        return
-    summary = folder / SUMMARY
-    if not summary.exists():
-        raise UserError(f"{folder} is not empty and is no run folder; choose another --out.")
-    if read_summary(folder).get("fingerprint") != campaign.fingerprint:
-        raise UserError(f"{folder} belongs to a different campaign (see its {SUMMARY}); choose another --out.")
-
-
-def _check_crystal(name: str, role: str) -> None:
-    names = available_crystals(role)
-    if name not in names:
-        raise UserError(f"there is no {role} {name!r}; {nearest(name, names)}.")
 
 
 def _slug(dopants: str) -> str:

@@ -115,7 +115,7 @@ def _foundations(
                 fidelity=fidelity,
                 potential_corrections=corrections,
                 source=settings.stability.phases,
-                substitute=[_elements(c) for c in candidates],
+                substitute=[candidate_elements(c) for c in candidates],
             ),
         }
     )
@@ -130,10 +130,10 @@ def _foundations(
 def screened_elements(candidates: list[Candidate], settings: Settings) -> set[str]:
     """Chemical system of a screen: the candidates' and of what touches the coating."""
     touching = partners(settings.cathode, settings.stability.electrolyte, settings.adhesion.soc)
-    return set().union(*(_elements(c) for c in candidates), *touching.values())
+    return set().union(*(candidate_elements(c) for c in candidates), *touching.values())
 
 
-def _elements(candidate: Candidate) -> set[str]:
+def candidate_elements(candidate: Candidate) -> set[str]:
     """Elements of a candidate's compound."""
     former = "Ta" if candidate.host == "LiTaO3" else "Nb"
     return {"Li", former, "O"} | {s.element for s in candidate.defects.substitutions}

@@ -21,7 +21,7 @@ from screening.engine.records import Fidelity
 from screening.engine.store import RecordStore
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.errors import UserError
-from screening.potentials.registry import fitted_elements, load_potential
+from screening.potentials.registry import check_name, fitted_elements, load_potential, supported_elements
 from screening.properties.corrections import MP_SCALE
 from screening.properties.phase_files import cached_energies, cached_path, remember, shipped_energies
 from screening.properties.phases import PhaseEnergy, phase_energy, phase_tasks, reference_energy
@@ -95,18 +95,61 @@ def check_zero_points(potential_name: str, elements: Iterable[str]) -> None:
         )
 
 
-def check_source(source: str) -> None:
-    """Refuse a source of phases that cannot be read, before anything is computed.
+def check_supported(potential_name: str, elements: Iterable[str]) -> None:
+    """Refuse elements that a potential was not trained on.
 
     Raises
     ------
     UserError
-        When it is neither ``"listed"`` nor ``"mp"`` nor a readable file of entries.
+        Names them. A potential whose elements nobody knows before it is loaded passes.
     """
-    from screening.properties.phase_sources import entries_from_file
+    known = supported_elements(potential_name)
+    if known is not None and (missing := sorted(set(elements) - known)):
+        raise UserError(
+            f"{potential_name} was not trained on {', '.join(missing)} and gives no energy for it; leave it out or "
+            "choose another --potential."
+        )
 
-    if source not in (LISTED, "mp"):
-        entries_from_file(Path(source))
+
+def check_competition(systems: Iterable[set[str]]) -> None:
+    """Refuse chemical systems with an element of which no compound is listed or can be predicted.
+
+    Raises
+    ------
+    UserError
+        Names the elements.
+    """
+    listed = load_phases()
+    for system in set(map(frozenset, systems)):
+        facts = [f for f in listed if set(f.composition) <= system | {"Li"}]
+        facts += _predicted(set(system), facts)
+        elemental = {next(iter(f.composition)) for f in facts if len(f.composition) == 1}
+        if missing := sorted({*without_compounds(system, facts), *(system - elemental)}):
+            raise UserError(
+                f"no competing phases of {', '.join(missing)} are listed or can be predicted, so nothing says whether "
+                "a candidate with it is stable; leave it out or give energies with --phases mp|FILE."
+            )
+
+
+def check_source(source: str, elements: set[str], potential_name: str, device: str = "auto") -> None:
+    """Refuse a source of phases that cannot serve a chemical system, before anything is computed.
+
+    Raises
+    ------
+    UserError
+        When it is neither ``"listed"`` nor ``"mp"`` nor a readable file of entries, lacks an element, or is on another
+        scale than the potential.
+    """
+    from screening.properties.phase_sources import check_mp
+
+    if source == LISTED:
+        return
+    corrections = load_potential(potential_name, device, self_check=False).corrections
+    if source == "mp":
+        _check_scale(corrections)
+        check_mp(elements | {"Li"}, cache=cache_dir() / "mp")
+    else:
+        foreign_phases(source, elements, corrections)
 
 
 def foreign_phases(
@@ -126,11 +169,8 @@ def foreign_phases(
     """
     from screening.properties.phase_sources import entries_from_file, entries_from_mp
 
-    if potential_corrections not in MP_SCALE and not alone:
-        raise UserError(
-            "--phases mp and FILE hold energies on the Materials Project's scale, which this potential does not "
-            "share; use chgnet or a SevenNet model, or leave the option out."
-        )
+    if not alone:
+        _check_scale(potential_corrections)
     if source == "mp":
         return entries_from_mp(elements | {"Li"}, cache=cache_dir() / "mp")
     found = entries_from_file(Path(source), any_functional=alone)
@@ -148,6 +188,14 @@ def foreign_phases(
             source,
         )
     return entries
+
+
+def _check_scale(corrections: str) -> None:
+    if corrections not in MP_SCALE:
+        raise UserError(
+            "--phases mp and FILE hold energies on the Materials Project's scale, which this potential does not "
+            "share; use chgnet or a SevenNet model, or leave the option out."
+        )
 
 
 def phases_flow(
@@ -237,6 +285,8 @@ def compute_phases(
     UserError
         When an element has no compounds (and `substitute` is off), or the potential or the source cannot be used.
     """
+    check_name(potential_name)
+    check_supported(potential_name, elements)
     if source == LISTED and not substitute:
         check_elements(elements)
     check_zero_points(potential_name, elements)

@@ -196,6 +196,18 @@ def entries_from_mp(
     return _phases_of(snapshot, wanted)
 
 
+def check_mp(elements: set[str], *, cache: Path) -> None:
+    """Refuse a chemical system that is not on disk and cannot be asked for; nothing is downloaded.
+
+    Raises
+    ------
+    UserError
+        A damaged snapshot, or none and no package or key to get one with.
+    """
+    if _stored(elements, cache) is None:
+        _client()
+
+
 def _phases_of(snapshot: dict[str, Any], wanted: set[str]) -> list[PhaseEnergy]:
     origin = f"mp:{snapshot['date']}@{snapshot['sha256'][:12]}"
     phases = []
@@ -265,6 +277,22 @@ def _download(elements: list[str]) -> tuple[list[dict[str, Any]], str | None]:
 
     The thermo type is always stated: since 2026 mp-api's own default is the mixed GGA/GGA+U/r2SCAN hull.
     """
+    from_client, key = _client()
+    try:
+        with from_client(api_key=key) as rester:
+            found = rester.get_entries_in_chemsys(elements, additional_criteria={"thermo_types": [THERMO_TYPE]})
+            version = str(rester.get_database_version())
+    # whatever the client raises (refused key, no network, server error) ends the same way for the user
+    except Exception as error:
+        raise UserError(
+            f"the Materials Project did not answer for {'-'.join(elements)} ({error}); check network and "
+            "MP_API_KEY, or run it once where there is a network and copy the snapshot."
+        ) from error
+    return [row if isinstance(row, dict) else row.as_dict() for row in found], version
+
+
+def _client() -> tuple[Any, str]:
+    """The class that talks to the Materials Project, and the user's key."""
     try:
         from mp_api.client import MPRester
     except ImportError as error:
@@ -277,14 +305,4 @@ def _download(elements: list[str]) -> tuple[list[dict[str, Any]], str | None]:
             "--phases mp needs a key of the Materials Project; get one at https://materialsproject.org/api and set "
             "the environment variable MP_API_KEY to it."
         )
-    try:
-        with MPRester(api_key=key) as rester:
-            found = rester.get_entries_in_chemsys(elements, additional_criteria={"thermo_types": [THERMO_TYPE]})
-            version = str(rester.get_database_version())
-    # whatever the client raises (refused key, no network, server error) ends the same way for the user
-    except Exception as error:
-        raise UserError(
-            f"the Materials Project did not answer for {'-'.join(elements)} ({error}); check network and "
-            "MP_API_KEY, or run it once where there is a network and copy the snapshot."
-        ) from error
-    return [row if isinstance(row, dict) else row.as_dict() for row in found], version
+    return MPRester, str(key)

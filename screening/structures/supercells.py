@@ -73,6 +73,23 @@ def isotropic_supercell(atoms: Atoms, n_fu: int, fu_per_cell: int | None = None)
     UserError
         When `n_fu` is not a multiple of the primitive cell's formula units.
     """
+    primitive, index = _primitive_and_index(atoms, n_fu, fu_per_cell)
+    matrix = _best_sublattice(primitive.cell.array, index)
+    numbered = primitive.copy()
+    numbered.set_array(_ORIGIN, np.arange(len(primitive)))
+    supercell = make_supercell(numbered, matrix, wrap=True)
+    origin = supercell.arrays.pop(_ORIGIN)
+    supercell.info = {key: value for key, value in atoms.info.items() if key not in _SITE_INFO}
+    follow(supercell, primitive, origin)
+    return supercell
+
+
+def check_supercell(atoms: Atoms, n_fu: int) -> None:
+    """Refuse a number of formula units that `isotropic_supercell` would refuse, without building anything."""
+    _primitive_and_index(atoms, n_fu, None)
+
+
+def _primitive_and_index(atoms: Atoms, n_fu: int, fu_per_cell: int | None) -> tuple[Atoms, int]:
     total = formula_units(atoms) if fu_per_cell is None else fu_per_cell
     primitive = primitive_cell(atoms)
     fu_primitive = total * len(primitive) / len(atoms)
@@ -82,14 +99,7 @@ def isotropic_supercell(atoms: Atoms, n_fu: int, fu_per_cell: int | None = None)
             f"A cell of {n_fu} formula units of {atoms.get_chemical_formula(empirical=True)} does not exist; "
             f"choose a multiple of {fu_primitive:g}."
         )
-    matrix = _best_sublattice(primitive.cell.array, round(index))
-    numbered = primitive.copy()
-    numbered.set_array(_ORIGIN, np.arange(len(primitive)))
-    supercell = make_supercell(numbered, matrix, wrap=True)
-    origin = supercell.arrays.pop(_ORIGIN)
-    supercell.info = {key: value for key, value in atoms.info.items() if key not in _SITE_INFO}
-    follow(supercell, primitive, origin)
-    return supercell
+    return primitive, round(index)
 
 
 def _best_sublattice(cell: npt.NDArray[Any], index: int) -> npt.NDArray[np.int_]:

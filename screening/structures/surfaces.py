@@ -6,10 +6,12 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import numpy.typing as npt
 from ase import Atoms
 
 from screening.config import InterfaceSettings
+from screening.errors import UserError
 from screening.structures.matching import zsl_generator
 from screening.structures.slabs import (
     Miller,
@@ -45,11 +47,19 @@ class Surface:
 def prepare_surfaces(
     host: Atoms, cathode: Atoms, film_miller: Miller, substrate_miller: Miller, settings: InterfaceSettings
 ) -> tuple[CoherentInterfaceBuilder, Surface, Surface]:
-    """pymatgen's builder and both sides' distinct terminations."""
+    """pymatgen's builder and both sides' distinct terminations.
+
+    Raises
+    ------
+    UserError
+        When one cell of a surface is larger than the largest interface; to cut it could take hours.
+    """
     from pymatgen.analysis.interfaces.coherent_interfaces import CoherentInterfaceBuilder
 
     film_bulk, film_index = primitive_with_miller(host, film_miller)
     substrate_bulk, substrate_index = primitive_with_miller(cathode, substrate_miller)
+    _check_area("coating", film_miller, film_bulk, film_index, settings)
+    _check_area("cathode", substrate_miller, substrate_bulk, substrate_index, settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         areas = [
@@ -70,6 +80,17 @@ def prepare_surfaces(
         film = _surface(film_bulk, film_index, film_shifts, "bottom", settings)
         substrate = _surface(substrate_bulk, substrate_index, substrate_shifts, "top", settings)
     return builder, film, substrate
+
+
+def _check_area(side: str, miller: Miller, bulk: Structure, index: Miller, settings: InterfaceSettings) -> None:
+    """The cell of a lattice plane has the area V |g|, g its primitive reciprocal vector."""
+    lattice = bulk.lattice
+    area = lattice.volume * float(np.linalg.norm(np.array(index) @ lattice.reciprocal_lattice_crystallographic.matrix))
+    if area > settings.max_area * (1 + settings.max_strain) ** 2:
+        raise UserError(
+            f"One cell of the {side}'s ({' '.join(map(str, miller))}) surface has {area:.0f} A^2, more than "
+            f"interface.max_area = {settings.max_area:g}; choose smaller Miller indices such as (1 1 0)."
+        )
 
 
 def _surface(

@@ -1,0 +1,129 @@
+"""What is checked before anything is computed or written, so that a campaign that passes can start."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from screening.campaign.load import SUMMARY, read_summary
+from screening.chemistry.compensation import rescale
+from screening.chemistry.content import parse_content
+from screening.chemistry.grid import CandidateGrid
+from screening.config import Settings
+from screening.errors import CandidateFailed, UserError
+from screening.names import nearest
+from screening.structures.crystals import available_crystals, load_crystal
+from screening.structures.supercells import check_supercell
+
+if TYPE_CHECKING:
+    from screening.campaign.campaign import Campaign
+
+WORKERS_PER_CORE = 4
+"""More processes than this on a core only wait for each other, and each holds a model in memory."""
+
+
+def check_crystals(settings: Settings) -> None:
+    """Refuse a host, cathode or electrolyte that datasets/crystals does not hold."""
+    chosen = (("host", settings.host), ("cathode", settings.cathode), ("electrolyte", settings.stability.electrolyte))
+    for role, name in chosen:
+        names = available_crystals(role)
+        if name not in names:
+            raise UserError(f"there is no {role} {name!r}; {nearest(name, names)}.")
+
+
+def check_grid(grid: CandidateGrid, x: str, n_fu: int) -> None:
+    """Refuse a request for dopants of which nothing but the pristine host is left.
+
+    Raises
+    ------
+    UserError
+        Says why the first of what was asked for cannot be had, and which contents can.
+    """
+    if any(not c.is_pristine for c in grid.candidates) or all(high == 0 for _, high in parse_content(x)):
+        return
+    first = grid.skipped[0] if grid.skipped else None
+    why = f"{first.label}: {first.reason}" if first else "no content was asked for"
+    advice = f"contents are multiples of 1/{n_fu} here, one per dopant atom in bulk.n_fu formula units"
+    if first is not None and first.x is None:
+        advice = "choose other dopants, or force a place with --site"
+    raise UserError(f"nothing is left of this request but the pristine host ({why}); {advice}.")
+
+
+def check_cells(grid: CandidateGrid, settings: Settings) -> None:
+    """Refuse sizes of the doped bulk and of the barrier cell that the host does not have, or that hold no dopant.
+
+    Raises
+    ------
+    UserError
+        Names the setting.
+    """
+    host = load_crystal(settings.host)
+    for name, n_fu in (("bulk.n_fu", settings.bulk.n_fu), ("migration.n_fu", settings.migration.n_fu)):
+        try:
+            check_supercell(host, n_fu)
+            for candidate in grid.candidates:
+                rescale(candidate, n_fu)
+        except (UserError, CandidateFailed) as error:
+            raise UserError(f"{name} is {n_fu}: {str(error).rstrip('.')}; change {name} in --config.") from error
+
+
+def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> None:
+    """Refuse elements that the potential or the competing phases do not know.
+
+    Raises
+    ------
+    UserError
+        Names the elements.
+    """
+    from screening.campaign.stages import candidate_elements, screened_elements
+    from screening.properties.competing import check_competition, check_source, check_supported, check_zero_points
+
+    elements = screened_elements(grid.candidates, settings)
+    check_supported(settings.potential, elements)
+    check_zero_points(settings.potential, elements)
+    check_source(settings.stability.phases, elements, settings.potential, device)
+    if settings.stability.phases == "listed":
+        check_competition([candidate_elements(c) for c in grid.candidates])
+
+
+def check_workers(workers: int | None, cores: int) -> None:
+    """Refuse far more processes than the machine has cores."""
+    if workers is not None and workers > WORKERS_PER_CORE * cores:
+        raise UserError(
+            f"--workers {workers} is more than {WORKERS_PER_CORE} for each of the {cores} cores that this process may "
+            "use; leave it out for one per core."
+        )
+
+
+def check_folder(campaign: Campaign) -> None:
+    """Refuse an output folder that holds something else than this campaign, or that cannot be written."""
+    folder = campaign.out
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give --out a folder.")
+    check_writable(folder, "--out")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    summary = folder / SUMMARY
+    if not summary.exists():
+        raise UserError(f"{folder} is not empty and is no run folder; choose another --out.")
+    if read_summary(folder).get("fingerprint") != campaign.fingerprint:
+        raise UserError(f"{folder} belongs to a different campaign (see its {SUMMARY}); choose another --out.")
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Refuse a folder that is not there and cannot be made, or is there and cannot be written; nothing is tried.
+
+    Raises
+    ------
+    UserError
+        Names what stands in the way.
+    """
+    try:
+        nearest_one = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be used ({error.strerror}); choose another {option}.") from error
+    if not nearest_one.is_dir():
+        raise UserError(f"{nearest_one} is a file, so {folder} cannot be a folder; choose another {option}.")
+    if not os.access(nearest_one, os.W_OK | os.X_OK):
+        raise UserError(f"{folder} cannot be written: {nearest_one} is read-only for you; choose another {option}.")

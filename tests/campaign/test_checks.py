@@ -1,0 +1,84 @@
+"""A dry run that passes means that the run can start."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from screening.campaign import checks
+from screening.campaign.campaign import Campaign, prepare
+from screening.campaign.checks import check_workers, check_writable
+from screening.errors import UserError
+from screening.properties.competing import check_competition, check_supported
+from screening.structures.crystals import load_crystal
+from screening.structures.interface import find_parents
+
+
+def planned(tmp_path: Path, text: str = "", **given: object) -> Campaign:
+    config = tmp_path / "mine.yaml"
+    config.write_text(text)
+    options = {"dopants": "Mg", "x": "1/12", "preset": "quick", "out": tmp_path / "run", "device": "cpu", "workers": 1}
+    return prepare(**(options | {"config": config, "overrides": {}} | given))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("bulk: {n_fu: 13}", ["bulk.n_fu is 13", "multiple of 2"]),
+        ("migration: {n_fu: 25}", ["migration.n_fu is 25", "multiple of 2"]),
+        ("migration: {n_fu: 2}", ["migration.n_fu is 2", "would leave no Li"]),
+        ("cathode: NCM812", ["NCM811"]),
+        ("stability: {electrolyte: LPS}", ["LPSCB"]),
+    ],
+)
+def test_cells_and_crystals_that_do_not_exist(tmp_path: Path, text: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        planned(tmp_path, text)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_only_the_host_may_be_asked_for(tmp_path: Path) -> None:
+    assert [c.name for c in planned(tmp_path, x="0").grid.candidates] == ["LiNbO3"]
+    with pytest.raises(UserError, match="pristine host"):
+        planned(tmp_path, dopants="Mg:Ta=999:1")
+
+
+def test_elements_that_the_potential_never_saw() -> None:
+    check_supported("chgnet", {"Li", "Nb", "O", "Pu"})
+    check_supported("ase:anything:factory", {"Cf"})
+    for potential in ("chgnet", "sevennet-0"):
+        with pytest.raises(UserError, match=f"{potential} was not trained on Am, Cf"):
+            check_supported(potential, {"Li", "Cf", "Am"})
+
+
+def test_an_element_without_any_competing_phase() -> None:
+    check_competition([{"Li", "Nb", "O", "Mg"}])
+    with pytest.raises(UserError, match="no competing phases of Cf"):
+        check_competition([{"Li", "Nb", "O", "Mg"}, {"Li", "Nb", "O", "Cf"}])
+
+
+def test_workers_are_bounded_by_the_cores() -> None:
+    check_workers(None, 1)
+    check_workers(8, 2)
+    with pytest.raises(UserError, match="--workers 9 is more than 4 for each of the 2 cores"):
+        check_workers(9, 2)
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(tmp_path / "new" / "deeper", "--out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        check_writable(tmp_path / "file" / "run", "--out")
+    # the superuser may write everywhere
+    monkeypatch.setattr(checks.os, "access", lambda path, mode: not mode & os.W_OK)
+    with pytest.raises(UserError, match="read-only for you; choose another --out"):
+        check_writable(tmp_path / "new", "--out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_a_surface_larger_than_the_largest_interface_is_refused_at_once(tmp_path: Path) -> None:
+    settings = planned(tmp_path, "interface: {coating_millers: [[9, 8, 7]]}").settings
+    with pytest.raises(UserError, match=r"\(9 8 7\) surface has 355 A\^2, more than interface.max_area = 200"):
+        find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", settings.interface, 0)
