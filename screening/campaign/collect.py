@@ -11,9 +11,12 @@ from screening.campaign.score import OBJECTIVES
 from screening.campaign.sources import CORRECTED, MLIP, RecordKey, Sources
 from screening.chemistry.candidate import Candidate
 from screening.engine.records import Record
+from screening.flags import flag, origin_flag
 
 PER_Y = ("work_of_adhesion", "work_of_adhesion_eq")
-CONTENT_KEYS = ("x_bulk", "x_interface", "x_barrier")
+OFF = {"x_bulk": flag("x_bulk_off"), "x_interface": flag("x_interface_off"), "x_barrier": flag("x_barrier_off")}
+"""Contents of the cells, and the flag of each that is far from the requested one."""
+CONTENT_KEYS = tuple(OFF)
 MAX_X_DIFFERENCE = 0.02
 """Difference between requested and realised content above which a row is flagged (design section 1)."""
 
@@ -124,7 +127,7 @@ def _collect_adhesion(
     shown = [sources.ranked.get(key) for key in keys]
     records = sources.of_one_scale(keys)
     if required and not any(records):
-        out.flag(f"missing:{prop}")
+        out.flag(flag("missing:{what}", what=prop))
         out.converged = False
     usable = bool(records)
     spread = []
@@ -158,9 +161,9 @@ def _adhesion_origin(out: Collected, prop: str, sources: Sources, keys: Sequence
     for key in keys:
         _say_origin(out, sources, key, quiet=whole)
     if whole and sources.reference:
-        out.flag(f"{sources.word}:{prop}")
+        out.flag(origin_flag(sources.word, prop))
     elif sources.word in origins and MLIP in origins:
-        out.flag(f"min_from_mlip:{prop}")
+        out.flag(flag("min_from_mlip:{what}", what=prop))
     out.origins[prop] = sources.word if whole else CORRECTED if CORRECTED in origins else MLIP
     if not any((prop, label) in sources.compared for _, _, label in keys):
         return
@@ -181,12 +184,13 @@ def _say_origin(out: Collected, sources: Sources, key: RecordKey, *, quiet: bool
     what = f"{prop}_{label}" if label else prop
     origin = sources.origin(key)
     if origin == CORRECTED:
-        out.flag(f"{CORRECTED}:{prop}")
+        out.flag(origin_flag(CORRECTED, prop))
     elif origin == sources.word and not quiet and (prop in UNITS or key in sources.potential):
-        out.flag(f"{origin}:{what}")
+        out.flag(origin_flag(sources.word, what))
     elif key in sources.dft and origin != sources.word:
-        why = "failed" if sources.dft[key].failure is not None else "unconverged"
-        out.flag(f"{why}:{sources.word}:{what}")
+        failed = sources.dft[key].failure is not None
+        form = "failed:{kind}:{what}" if failed else "unconverged:{kind}:{what}"
+        out.flag(flag(form, kind=sources.word, what=what))
 
 
 def _check(out: Collected, record: Record | None, prop: str, label: str, *, required: bool) -> bool:
@@ -194,24 +198,24 @@ def _check(out: Collected, record: Record | None, prop: str, label: str, *, requ
     what = f"{prop}_{label}" if label else prop
     if record is None:
         if required:
-            out.flag(f"missing:{what}")
+            out.flag(flag("missing:{what}", what=what))
             out.converged = False
         return False
     usable = True
-    for flag in record.flags:
-        if flag.split(":")[0] == "reacted":
-            out.flag(f"reacted:{label}" if label else "reacted")
+    for own in record.flags:
+        if own.split(":")[0] == flag("reacted"):
+            out.flag(flag("reacted:{state}", state=label) if label else flag("reacted"))
             usable = False
         else:
-            out.flag(flag)
+            out.flag(own)
     if record.failure is not None:
-        out.flag(f"failed:{what}")
+        out.flag(flag("failed:{what}", what=what))
         usable = False
     elif not record.converged:
-        out.flag(f"unconverged:{what}")
+        out.flag(flag("unconverged:{what}", what=what))
         usable = False
     elif required and _finite(record) is None:
-        out.flag(f"missing:{what}")
+        out.flag(flag("missing:{what}", what=what))
         usable = False
     if required and (record.failure is not None or not record.converged or _finite(record) is None):
         out.converged = False
@@ -228,7 +232,7 @@ def _collect_contents(out: Collected, candidate: Candidate, sources: Sources) ->
                 out.contents[key] = float(record.details[key])
     for key in CONTENT_KEYS:
         if key in out.contents and abs(out.contents[key] - candidate.x_requested) > MAX_X_DIFFERENCE:
-            out.flag(f"{key}_off")
+            out.flag(OFF[key])
 
 
 def _finite(record: Record | None) -> float | None:

@@ -22,6 +22,7 @@ from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import Settings
 from screening.errors import UserError
 from screening.files import write_text
+from screening.flags import explained
 
 UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_V", "V"))
 
@@ -71,6 +72,11 @@ def ranking_document(
         "soc": ranking.soc,
         "columns": [{"name": name, "unit": unit_of(name)} for name in ranking.columns()],
         "rows": ranking.flat(),
+        "flags": {
+            text: {"meaning": entry.meaning, "advice": entry.advice}
+            for text, entry in explained(f for row in ranking.rows for f in row.flags)
+            if entry is not None
+        },
         "notes": ranking.notes,
         "objectives": [asdict(o) for o in OBJECTIVES],
         "ranking_settings": ranking.settings,

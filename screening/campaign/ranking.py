@@ -21,6 +21,7 @@ from screening.campaign.sources import sources_of
 from screening.chemistry.candidate import Candidate
 from screening.config import RankingSettings
 from screening.engine.records import Record
+from screening.flags import flag
 from screening.validation.softening import Softening
 
 
@@ -124,11 +125,11 @@ def _apply_thresholds(collected: Collected, settings: RankingSettings) -> bool:
     missed = False
     for name, limit, value, sign in limits:
         if limit is not None and value is not None and sign * (value - limit) > 0:
-            collected.flag(f"removed:{name}={limit:g}")
+            collected.flag(flag("removed:{name}={limit}", name=name, limit=f"{limit:g}"))
             missed = True
         elif limit is not None and value is None:
             # a threshold on a value nobody knows cannot be passed
-            collected.flag(f"removed:{name}={limit:g}:unknown")
+            collected.flag(flag("removed:{name}={limit}:unknown", name=name, limit=f"{limit:g}"))
             missed = True
     return missed
 

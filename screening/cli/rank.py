@@ -72,6 +72,9 @@ def rank_command(
     top: Annotated[
         int | None, typer.Option("--top", min=1, help="Ranked candidates shown.", rich_help_panel=OUTPUT)
     ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also print what each flag means.", rich_help_panel=OUTPUT)
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what ranking.json would hold.", rich_help_panel=OUTPUT)
     ] = False,
@@ -100,7 +103,15 @@ def rank_command(
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
     title = f"{stored.folder.name} ({stored.summary.get('status', 'status unknown')})"
-    print_ranking(make_console(), ranking, top=top, skipped=stored.skipped, title=title, agreement=ranking.agreement)
+    print_ranking(
+        make_console(),
+        ranking,
+        top=top,
+        skipped=stored.skipped,
+        title=title,
+        agreement=ranking.agreement,
+        explain=explain,
+    )
 
 
 def ranking_settings(

@@ -28,6 +28,7 @@ from screening.engine.idpp import interpolate, unwrapped_displacement
 from screening.engine.path import Ends, Path, Sample
 from screening.engine.tasks import NebTask, Result
 from screening.engine.whole_band import converge_band
+from screening.flags import flag
 from screening.potentials.base import Potential
 
 logger = logging.getLogger(__name__)
@@ -165,9 +166,9 @@ class Band:
 
     def _flags(self, path: Path) -> list[str]:
         found = {
-            "intermediate_minimum": path.valley,
-            "no_interior_maximum": highest_interior(path.energies) is None,
-            "linear_interpolation": self.guess == "linear",
+            flag("intermediate_minimum"): path.valley,
+            flag("no_interior_maximum"): highest_interior(path.energies) is None,
+            flag("linear_interpolation"): self.guess == "linear",
         }
         return [name for name, present in found.items() if present]
 

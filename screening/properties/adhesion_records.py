@@ -13,6 +13,7 @@ from screening.chemistry.content import is_off
 from screening.config import AdhesionSettings
 from screening.engine.records import Fidelity, Record, record_from
 from screening.engine.tasks import Result
+from screening.flags import flag
 from screening.properties.adhesion_types import AdhesionOutcome, ChargeState
 from screening.properties.bulk import Crystal, DopedBulk
 from screening.properties.parent import EV_PER_A2, ParentInterface
@@ -219,14 +220,14 @@ def _reacted(state: ChargeState, parent: ParentInterface) -> list[str]:
 def _state_flags(states: Sequence[ChargeState], parent: ParentInterface) -> list[str]:
     flags = []
     if any(_reacted(s, parent) for s in states):
-        flags.append("reacted")
+        flags.append(flag("reacted"))
     if any(li_transferred(s.cut, s.interface.atoms) for s in states):
-        flags.append("li_transferred")
+        flags.append(flag("li_transferred"))
     return flags
 
 
 def _common_flags(outcome: AdhesionOutcome, parent: ParentInterface, x_requested: float) -> tuple[str, ...]:
     flags = list(parent.geometry.flags)
     if is_off(x_requested, outcome.search.realised.x):
-        flags.append("x_interface_off")
+        flags.append(flag("x_interface_off"))
     return tuple(flags)

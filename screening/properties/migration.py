@@ -14,6 +14,7 @@ from screening.chemistry.content import is_off
 from screening.config import BulkSettings, MigrationSettings
 from screening.engine.records import Fidelity, Record
 from screening.engine.tasks import NebTask, RelaxTask, Result, Task
+from screening.flags import flag
 from screening.properties.bulk import DopedBulk, bulk_flow
 from screening.properties.migration_records import BandOutcome, Migration, failed_records, migration_records
 from screening.structures.hop_classes import plan_hops, symmetry_orbits
@@ -66,9 +67,9 @@ def migration_flow(
     orbits = symmetry_orbits(network)
     distance = shortest_image_distance(cell.cell.array)
     flags = [
-        *(["x_barrier_off"] if is_off(candidate.x_requested, doped.candidate.x) else []),
-        *(["small_barrier_cell"] if distance < settings.min_image_distance else []),
-        *(["carrier_made"] if network.source == "made" else []),
+        *([flag("x_barrier_off")] if is_off(candidate.x_requested, doped.candidate.x) else []),
+        *([flag("small_barrier_cell")] if distance < settings.min_image_distance else []),
+        *([flag("carrier_made")] if network.source == "made" else []),
     ]
     plan = plan_hops(
         network,

@@ -9,6 +9,7 @@ from screening.chemistry.candidate import Candidate
 from screening.config import MigrationSettings
 from screening.engine.records import Fidelity, Record, record_from
 from screening.engine.tasks import Result
+from screening.flags import flag
 from screening.properties.bulk import DopedBulk
 from screening.properties.hop_energies import Bound, NetworkEnergies, network_energies
 from screening.properties.percolation import Percolation, percolation_barrier
@@ -87,8 +88,8 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
     usable = [b for b in migration.bands if b.usable]
     flags = [
         *migration.flags,
-        *(["network_partial"] if energies.assigned["class"] or energies.left_out else []),
-        *(["few_hops"] if len(usable) < settings.min_hops else []),
+        *([flag("network_partial")] if energies.assigned["class"] or energies.left_out else []),
+        *([flag("few_hops")] if len(usable) < settings.min_hops else []),
     ]
     records = []
     for prop, dimension in (("migration_barrier", 3), ("migration_barrier_1d", 1)):
@@ -100,7 +101,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
                 None if found is None else found.barrier,
                 fidelity,
                 interval=_interval(migration, dimension, found),
-                flags=tuple(flags if found else [*flags, f"not_percolating_{dimension}d"]),
+                flags=tuple(flags if found else [*flags, flag("not_percolating_{dimension}d", dimension=dimension)]),
                 details={**shared, **_percolation_details(migration, energies, found)},
             )
         )
@@ -113,7 +114,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
             min(barriers),
             fidelity,
             interval=None,
-            flags=tuple(f for f in flags if f != "network_partial"),
+            flags=tuple(f for f in flags if f != flag("network_partial")),
             details={**shared, "mechanism": migration.network.hops[lowest.hop].kind},
         )
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from screening.flags import flag
 from screening.properties.phases import PhaseEnergy
 from screening.properties.reactivity import Reactant, Reaction, most_reactive
 from screening.structures.cathode import cathode_composition
@@ -20,7 +21,7 @@ from screening.structures.crystals import crystal_facts
 CATHODE = ("cathode_lithiated", "cathode_delithiated")
 ELECTROLYTE = "electrolyte"
 
-FEW_PHASES = "few_reaction_phases"
+FEW_PHASES = flag("few_reaction_phases")
 """Flag of a reaction energy whose products could not include a sulfide or chloride of one of the candidate's metals."""
 
 

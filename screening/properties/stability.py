@@ -23,6 +23,7 @@ from screening.config import StabilitySettings
 from screening.engine.records import Fidelity, Record, record_from
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
+from screening.flags import flag
 from screening.properties import hull
 from screening.properties.corrections import correction
 from screening.properties.phases import PhaseEnergy
@@ -160,7 +161,7 @@ def _delithiation(
         delithiation_voltage(bulk.energy, best.energy, subject.phases),
         "V",
         results=[bulk, best],
-        flags=("delithiated_below_hull",) if above < -hull.TOLERANCE else (),
+        flags=(flag("delithiated_below_hull"),) if above < -hull.TOLERANCE else (),
         details={
             "sites_tried": len(sites),
             "voltages": [delithiation_voltage(bulk.energy, r.energy, subject.phases) for r in usable],

@@ -12,6 +12,7 @@ from typing import Any
 
 from screening.engine.records import Record
 from screening.errors import CandidateFailed
+from screening.flags import flag
 from screening.properties import hull
 from screening.properties.competing import without_compounds
 from screening.properties.phases import PhaseEnergy, same_composition
@@ -19,7 +20,7 @@ from screening.properties.phases import PhaseEnergy, same_composition
 PROFILE_RANGE = (2.5, 4.6)
 """Voltages (V vs Li/Li+) over which the driving force is kept for plotting."""
 
-PREDICTED = "predicted_phases"
+PREDICTED = flag("predicted_phases")
 """Flag of a value that rests on phases predicted by ionic substitution."""
 
 
@@ -89,7 +90,7 @@ def hull_record(subject: Subject) -> Record:
         "e_above_hull",
         max(separation, 0.0) if subject.pristine else separation,
         "eV/atom",
-        flags=("below_hull",) if below and not subject.pristine else (),
+        flags=(flag("below_hull"),) if below and not subject.pristine else (),
         details={
             "phase_separation_energy": separation,
             "decomposition": per_formula(state.products, subject),
@@ -142,7 +143,7 @@ def window_records(subject: Subject) -> list[Record]:
                     f"{prefix}_{end}",
                     value,
                     "V",
-                    flags=("no_limit_found",) if value == limit else (),
+                    flags=(flag("no_limit_found"),) if value == limit else (),
                     details={"meaning": meaning, "products": per_formula(products, subject), "empty": window is None},
                 )
             )

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from screening.report.flags import HINT, explanations
+
 COLUMNS: tuple[tuple[str, str, str, int], ...] = (
     ("work_of_adhesion_min_J_m2", "work_of_adhesion_min_mlip_J_m2", "adhesion\nmin J/m2", 2),
     ("migration_barrier_eV", "migration_barrier_mlip_eV", "barrier\neV", 2),
@@ -20,8 +22,8 @@ COLUMNS: tuple[tuple[str, str, str, int], ...] = (
 
 CAPTION = (
     "adhesion: worst state of charge, larger is better; barrier, oxid. (oxidation driving force) and hull: "
-    "smaller is better; score: gain over the pristine host; * = Pareto-optimal; ± = the farther end of the interval; "
-    "– = not ranked, see the flags below"
+    "smaller is better; score: gain over the pristine host; * = Pareto-optimal; (low–high) = 95 % interval of the "
+    "selection rule or spread over hops, no standard error; – = not ranked, see the flags below"
 )
 
 CAPTION_REPLACED = "; [ ] = the potential's own value where {what} or a correction replaces it"
@@ -42,7 +44,7 @@ def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") 
     table.add_column("candidate", overflow="fold")
     table.add_column("x", justify="right", no_wrap=True)
     for _, _, header, _ in COLUMNS:
-        table.add_column(header, justify="right")
+        table.add_column(header, justify="right", overflow="fold")
     table.add_column("window\nV", justify="right", no_wrap=True)
     table.add_column("score", justify="right", no_wrap=True)
     for row in rows:
@@ -181,6 +183,7 @@ def print_ranking(
     skipped: Iterable[Any] = (),
     title: str = "Ranking",
     agreement: Sequence[AgreementLike] = (),
+    explain: bool = False,
 ) -> None:
     """Print everything the terminal shows at the end of a run.
 
@@ -193,12 +196,21 @@ def print_ranking(
         Candidates that were never computed: objects or mappings with `label`, `x` and `reason`.
     agreement
         The potential against DFT, column by column.
+    explain
+        Also print what each flag means.
     """
     rows = ranking.flat()
     shown = [r for r in rows if top is None or r["rank"] is None or r["rank"] <= top or not r["dopants"]]
     console.print(ranking_table(shown, title=title))
-    for line in flag_lines(shown):
+    lines = flag_lines(shown)
+    for line in lines:
         console.print(Text(line))
+    if explain:
+        console.print("What the flags mean")
+        for line in explanations(shown):
+            console.print(Text(line))
+    elif lines:
+        console.print(Text(HINT, style="dim"))
     if len(shown) < len(rows):
         console.print(f"{len(rows) - len(shown)} more ranked candidates are in ranking.csv.")
     console.print(adhesion_table(shown))
@@ -212,7 +224,7 @@ def print_ranking(
 
 
 def with_interval(row: Mapping[str, Any], name: str, digits: int) -> str:
-    """``1.05 ±0.08``; ± is the distance to the farther end of the interval, so that value ± covers all of it."""
+    """``1.05 (0.97–1.09)``: the value and the two ends of its interval, which need not lie evenly around it."""
     value = row.get(name)
     if value is None:
         return "–"
@@ -220,7 +232,7 @@ def with_interval(row: Mapping[str, Any], name: str, digits: int) -> str:
     low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
     if low is None or high is None:
         return text
-    return f"{text} ±{max(high - value, value - low):.{digits}f}"
+    return f"{text} ({low:.{digits}f}–{high:.{digits}f})"
 
 
 def with_potential(row: Mapping[str, Any], name: str, own: str, digits: int) -> str:

@@ -19,6 +19,7 @@ from ase.constraints import FixAtoms
 
 from screening.config import InterfaceSettings
 from screening.errors import UserError
+from screening.flags import flag
 from screening.structures.cathode import cathode_composition, decorate_cathode, realisable_counts
 from screening.structures.crystals import formula_units
 from screening.structures.matching import Match, advice, describe, loose_matches, registry_lattice, von_mises_strain
@@ -223,9 +224,9 @@ def _parent(
     flags = []
     thin = min(coating_planes, cathode_planes) < STANDARD_PLANES
     if thin or min(upper.thickness, lower.thickness) < STANDARD_THICKNESS:
-        flags.append("thin_slab")
+        flags.append(flag("thin_slab"))
     if film.polar[termination[0]] or substrate.polar[termination[1]]:
-        flags.append("polar")
+        flags.append(flag("polar"))
     atoms.info.update(
         registry_cell=_registry_cell(interface, match).tolist(), cathode_realised=realised, cathode_fu=cathode_fu
     )

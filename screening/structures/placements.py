@@ -20,6 +20,7 @@ from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.chemistry.compensation import rescale
 from screening.chemistry.orderings import Ordering, decorate, ranked_orderings
 from screening.errors import CandidateFailed
+from screening.flags import flag
 from screening.structures.crystals import formula_units
 from screening.structures.interface import combine, split
 from screening.structures.voids import octahedral_voids
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 Where = Literal["contact", "inner"]
 Mask = npt.NDArray[np.bool_]
 RATTLE = 0.05  # A, of the additional starts
-_SPILL = "dopants_beyond_plane"
+_SPILL = flag("dopants_beyond_plane")
 
 
 @dataclass(frozen=True, kw_only=True)

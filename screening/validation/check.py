@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from screening.errors import UserError
+from screening.flags import flag
 from screening.validation.calculation import Calculation, Method
 from screening.validation.read_extxyz import UNKNOWN
 from screening.validation.settings import ValidationSettings, available_settings, load_validation_settings
@@ -46,7 +47,7 @@ def check_convergence(calculation: Calculation) -> Verdict:
         refusals.append(f"its energy is {calculation.energy} eV")
     dropped = int(calculation.details.get("unconverged_steps", 0))
     if dropped and calculation.electronic_converged:
-        flags.append(f"left_out_{dropped}_unconverged_steps")
+        flags.append(flag("left_out_{n}_unconverged_steps", n=dropped))
     return Verdict(tuple(refusals), tuple(flags))
 
 
@@ -68,22 +69,22 @@ def check_method(calculation: Calculation, settings: ValidationSettings, job: di
     if expected.basis != found.basis:
         refusals.append(f"the basis is {found.basis}, {settings.name} has {expected.basis}")
     if expected.cutoff is not None and found.cutoff is None:
-        flags.append("cutoff_unknown")
+        flags.append(flag("cutoff_unknown"))
     elif expected.cutoff is not None and found.cutoff is not None:
         if found.cutoff < expected.cutoff - CUTOFF_TOLERANCE:
             refusals.append(f"the cutoff is {found.cutoff:g} eV, {settings.name} has {expected.cutoff:g} eV")
         elif found.cutoff > expected.cutoff + CUTOFF_TOLERANCE:
-            flags.append(f"cutoff_{found.cutoff:g}_eV")
+            flags.append(flag("cutoff_{cutoff}_eV", cutoff=f"{found.cutoff:g}"))
     refusals += _potcar_mismatches(expected, calculation, settings.name)
     if expected.potentials and not found.potentials:
-        flags.append("potentials_unknown")
+        flags.append(flag("potentials_unknown"))
     if expected.spin and not found.spin:
         reason = "it is not spin-polarised"
         refusals += [reason] if expected.hubbard else []
-        flags += [] if expected.hubbard else ["no_spin"]
+        flags += [] if expected.hubbard else [flag("no_spin")]
     grid = tuple(job["kpoints"]) if job and job.get("kpoints") else expected.kpoints
     if grid is not None and found.kpoints is not None and tuple(found.kpoints) != grid:
-        flags.append(f"kpoints_{'x'.join(map(str, found.kpoints))}")
+        flags.append(flag("kpoints_{grid}", grid="x".join(map(str, found.kpoints))))
     if job is not None:
         refusals += _job_mismatches(calculation, job)
     return Verdict(tuple(refusals), tuple(flags))

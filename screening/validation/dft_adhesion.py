@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from screening.engine.records import Record
+from screening.flags import flag
 from screening.properties.parent import EV_PER_A2
 from screening.validation.calculation import Calculation
 from screening.validation.finished_jobs import SAME_Y, FinishedJobs, NotThere, dft_record
@@ -71,7 +72,7 @@ def _records(
             used=used,
             like=like,
             mlip_value=None if mlip_energy is None else mlip_energy * factor,
-            flags=(f"vacancy_orders:{len(orders)}of{n_orders}",) if n_orders > len(orders) else (),
+            flags=(flag("vacancy_orders:{n}of{all}", n=len(orders), all=n_orders),) if n_orders > len(orders) else (),
             details={"y": y, "order": orders, "area": area, "definition": "E(interface) - E(substrate) - E(coating)"},
         )
 

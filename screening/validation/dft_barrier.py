@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from screening.engine.records import Record
+from screening.flags import flag
 from screening.validation.calculation import Calculation
 from screening.validation.finished_jobs import FinishedJobs, NotThere, dft_record
 
@@ -101,9 +102,9 @@ def barrier_record(jobs: FinishedJobs, candidate: str) -> Record:
         like=like,
         mlip_value=None if own is None else own[which] + shift[which],
         flags=(
-            "critical_hop_only",
-            *(["critical_hop_stand_in"] if stand_in else []),
-            *(["site_energies_mlip"] if from_potential else []),
+            flag("critical_hop_only"),
+            *([flag("critical_hop_stand_in")] if stand_in else []),
+            *([flag("site_energies_mlip")] if from_potential else []),
         ),
         details={
             "hop": list(sites),

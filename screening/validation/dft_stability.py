@@ -21,6 +21,7 @@ from typing import Any
 from screening.config import StabilitySettings
 from screening.engine.records import Record
 from screening.errors import CandidateFailed, UserError
+from screening.flags import flag
 from screening.properties.phases import PhaseEnergy, same_composition
 from screening.properties.stability_records import (
     Subject,
@@ -33,8 +34,8 @@ from screening.properties.stability_records import (
 from screening.validation.calculation import Calculation
 from screening.validation.finished_jobs import FinishedJobs, NotThere, common_method, dft_record
 
-O2_UNCORRECTED = "o2_uncorrected"
-MIXED_U = "u_and_no_u"
+O2_UNCORRECTED = flag("o2_uncorrected")
+MIXED_U = flag("u_and_no_u")
 """Flag: an element with U competes as a metal, for which a constant U is wrong, and its energies are not corrected."""
 
 PROPERTIES = ("e_above_hull", "oxidation_driving_force", "window_reduction", "window_oxidation")

@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from screening.engine.records import Record
+from screening.flags import flag
 from screening.validation.calculation import Calculation, Method, fidelity_name
 from screening.validation.jobs import Manifest
 
-OF_ENERGIES = frozenset({"below_hull", "no_limit_found", "delithiated_below_hull"})
+OF_ENERGIES = frozenset({flag("below_hull"), flag("no_limit_found"), flag("delithiated_below_hull")})
 """Flags of a potential's record that speak of its energies; all others speak of the structure and stay true for DFT."""
 
 T = TypeVar("T")
@@ -20,7 +21,7 @@ T = TypeVar("T")
 SAME_Y = 1e-3
 """States of charge closer than this are the same; files round thirds."""
 
-SINGLE_POINT = "single_point"
+SINGLE_POINT = flag("single_point")
 """Flag: DFT energies of the potential's structures."""
 
 

@@ -65,7 +65,7 @@ def test_every_value_is_on_its_line_at_usual_widths(width):
     lines = text.splitlines()
     assert max(map(len, lines)) <= width
     first = next(line for line in lines if "Mg_Li-vLi-1of12" in line)
-    assert " ".join(first.split()) == "1* (1–3) Mg_Li-vLi-1of12 0.083 1.06 ±0.11 0.87 0.041 0.012 1.78–4.38 +1.23"
+    assert " ".join(first.split()) == "1* (1–3) Mg_Li-vLi-1of12 0.083 1.06 (0.95–1.10) 0.87 0.041 0.012 1.78–4.38 +1.23"
     assert next(line for line in lines if "LiNbO3" in line).split()[-1] == "0.00"
     assert "J/m2" in text
     assert "eV/atom" in text
@@ -87,8 +87,9 @@ def test_nothing_is_cut_off_in_a_narrow_terminal():
     text = show(ranking_table([long]), 80)
     assert max(map(len, text.splitlines())) <= 80
     joined = "".join(text.split())
-    for piece in ("1*", "(10–12)", "0.041", "±0.959", "0.012", "±0.988", "+1.23", "0.083", "1.78–4.38"):
+    for piece in ("1*", "(10–12)", "0.041", "(0.000–1", "0.012", "+1.23", "0.083", "1.78–4.38"):
         assert piece in joined
+    assert text.count("000)") == 2
     assert "…" not in text
 
 
@@ -105,10 +106,23 @@ def test_adhesion_table_has_one_column_per_state_of_charge_and_prints_brackets()
     assert "[Li5/6Mg1/12]NbO3" in text
 
 
-def test_interval_covers_the_farther_end():
-    assert with_interval({"a": 1.0, "a_low": 0.7, "a_high": 1.1}, "a", 2) == "1.00 ±0.30"
+def test_an_interval_is_given_by_its_two_ends_and_never_as_a_standard_error():
+    assert with_interval({"a": 1.0, "a_low": 0.7, "a_high": 1.1}, "a", 2) == "1.00 (0.70–1.10)"
+    # README: 0.52 (0.51 to 0.52), of which the farther end would be read as 0.52 ±0.01
+    assert with_interval({"a": 0.519, "a_low": 0.51, "a_high": 0.519}, "a", 2) == "0.52 (0.51–0.52)"
+    assert with_interval({"a": -0.1, "a_low": -0.2, "a_high": 0.05}, "a", 2) == "-0.10 (-0.20–0.05)"
     assert with_interval({"a": 1.0}, "a", 2) == "1.00"
     assert with_interval({"a": None}, "a", 2) == "–"
+    caption = " ".join(show(ranking_table(ROWS), 140).split())
+    assert "(low–high) = 95 % interval" in caption
+    assert "±" not in caption
+
+
+def test_a_row_with_two_intervals_fits_one_line_of_a_hundred_columns():
+    bounds = {"work_of_adhesion_min_J_m2_low": 0.95, "work_of_adhesion_min_J_m2_high": 1.1,
+              "migration_barrier_eV_low": 0.8, "migration_barrier_eV_high": 0.95}  # fmt: skip
+    text = show(ranking_table([row(1, "Mg_Li-vLi-1of12", **bounds)]), 100)
+    assert any("1.06 (0.95–1.10) 0.87 (0.80–0.95)" in " ".join(line.split()) for line in text.splitlines())
 
 
 def test_top_keeps_the_pristine_host_and_the_unranked():
@@ -124,8 +138,18 @@ def test_top_keeps_the_pristine_host_and_the_unranked():
         "no Li left",
         "1 more ranked",
         "Ta_Nb-iso-1of12: unconverged:migration_barrier",
+        "What the flags mean: screen rank RUN --explain",
     ):
         assert word in text
+
+
+def test_flags_are_explained_on_request():
+    console = Console(width=160, file=io.StringIO())
+    print_ranking(console, FakeRanking(), explain=True)
+    text = " ".join(console.file.getvalue().split())
+    assert "What the flags mean" in text
+    assert "did not reach its force threshold" in text
+    assert "--explain" not in text
 
 
 def test_skipped_candidates_with_their_reasons():
