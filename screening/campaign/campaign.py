@@ -18,6 +18,7 @@ from screening.campaign.checks import (
     check_crystals,
     check_folder,
     check_grid,
+    check_hops,
     check_workers,
 )
 from screening.campaign.load import campaign_identity
@@ -105,6 +106,7 @@ def prepare(
     )
     check_grid(grid, x, settings.bulk.n_fu)
     check_cells(grid, settings)
+    check_hops(settings)
     from screening.potentials.batching import pick_device
     from screening.potentials.registry import check_name
 

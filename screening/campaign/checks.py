@@ -14,7 +14,8 @@ from screening.config import Settings
 from screening.errors import CandidateFailed, UserError
 from screening.names import nearest
 from screening.structures.crystals import available_crystals, load_crystal
-from screening.structures.supercells import check_supercell
+from screening.structures.hops import hop_network
+from screening.structures.supercells import check_supercell, isotropic_supercell
 
 if TYPE_CHECKING:
     from screening.campaign.campaign import Campaign
@@ -66,6 +67,17 @@ def check_cells(grid: CandidateGrid, settings: Settings) -> None:
                 rescale(candidate, n_fu)
         except (UserError, CandidateFailed) as error:
             raise UserError(f"{name} is {n_fu}: {str(error).rstrip('.')}; change {name} in --config.") from error
+
+
+def check_hops(settings: Settings) -> None:
+    """Refuse a reach of hops that ends before the next Li site of the host's barrier cell."""
+    cell = isotropic_supercell(load_crystal(settings.host), settings.migration.n_fu)
+    reach = settings.migration.max_hop_distance
+    if not any(hop.start != hop.end for hop in hop_network(cell, reach).hops):
+        raise UserError(
+            f"no Li site of {settings.host} has another one within migration.max_hop_distance = {reach:g} A in a cell "
+            f"of {settings.migration.n_fu} formula units; raise one of the two, the default is 4.2 A."
+        )
 
 
 def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> None:

@@ -19,7 +19,7 @@ def label_command(
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Names that begin with this; repeatable.")
     ] = None,
-    charge: Annotated[int, typer.Option("--charge", help="Net charge of each cell, e.")] = 0,
+    charge: Annotated[int, typer.Option("--charge", min=-20, max=20, help="Net charge of each cell, e.")] = 0,
     slab: Annotated[bool, typer.Option("--slab", help="The third axis holds a vacuum.")] = False,
     max_atoms: Annotated[int | None, typer.Option("--max-atoms", min=1, help="Leave out larger cells.")] = None,
 ) -> None:

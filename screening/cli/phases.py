@@ -32,11 +32,13 @@ def build_command(
 ) -> None:
     """Relax every listed phase and write its energies; a build that was stopped continues."""
     from screening.campaign.campaign import available_cores
+    from screening.campaign.checks import check_workers
     from screening.cli.progress import LiveProgress
     from screening.properties.phase_build import build_energies
     from screening.properties.phase_files import shipped_path
     from screening.report.console import make_console
 
+    check_workers(workers, available_cores())
     console = make_console()
     target = out if out is not None else shipped_path(potential)
     with LiveProgress(console) as progress:

@@ -50,7 +50,8 @@ def retrain_command(
         bool, typer.Option("--allow-simulated", help="Learn from frames that are no DFT.", rich_help_panel=DATA)
     ] = False,
     epochs: Annotated[
-        int, typer.Option("--epochs", min=1, help="Passes over the training frames.", rich_help_panel=TRAINING)
+        int,
+        typer.Option("--epochs", min=1, max=100_000, help="Passes over the training frames.", rich_help_panel=TRAINING),
     ] = 30,
     learning_rate: Annotated[
         float | None,
@@ -70,7 +71,10 @@ def retrain_command(
             rich_help_panel=TRAINING,
         ),
     ] = "base",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of every random choice.", rich_help_panel=TRAINING)] = 0,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random choice.", rich_help_panel=TRAINING),
+    ] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=MACHINE)] = "auto",
     name: Annotated[
         str | None,
@@ -124,8 +128,13 @@ def parse_held_out(text: str) -> float | list[str]:
     Raises
     ------
     UserError
-        For a share that leaves nothing on one side.
+        For a share that leaves nothing on one side, or may be a decimal comma.
     """
+    from screening.typed import check_decimal_comma, plain
+
+    text = plain(text)
+    if not any(character.isalpha() for character in text):
+        check_decimal_comma(text, "--held-out", "names", every_pair=True)
     try:
         share = float(text)
     except ValueError:

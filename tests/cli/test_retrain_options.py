@@ -1,0 +1,25 @@
+import pytest
+
+from screening.cli.retrain import parse_held_out
+from screening.errors import UserError
+
+
+def test_a_share_or_names_are_held_out() -> None:
+    assert parse_held_out("0.2") == 0.2
+    assert parse_held_out("LiNbO3, MgO") == ["LiNbO3", "MgO"]
+    assert parse_held_out("run-01,Mg_Li-vLi-1of12") == ["run-01", "Mg_Li-vLi-1of12"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("0,2", "write 0.2 for the one number"),
+        ("02", "write 0.02 or 2"),
+        ("2", "between 0 and 1"),
+        ("nan", "between 0 and 1"),
+    ],
+)
+def test_a_share_that_is_none_is_refused(text: str, words: str) -> None:
+    with pytest.raises(UserError, match="--held-out") as caught:
+        parse_held_out(text)
+    assert words in str(caught.value)
