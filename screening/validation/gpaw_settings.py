@@ -39,7 +39,7 @@ class GpawSettings(BaseModel):
         Initial magnetic moments by element, Bohr magnetons; a cell without a nonzero one is computed without spin.
     """
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     name: str
     engine: Literal["gpaw"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import yaml
 from ase import Atoms
 from pydantic import ValidationError
 
@@ -13,6 +12,7 @@ from screening.assets import asset
 from screening.errors import UserError
 from screening.names import nearest
 from screening.validation.calculation import Method
+from screening.yaml_file import read_yaml
 
 ENGINES = ("vasp", "gpaw")
 
@@ -51,9 +51,9 @@ def load_validation_settings(name: str) -> ValidationSettings:
             f"there are no validation settings {name!r}; {nearest(name, list(known))}, or give a YAML file."
         )
     try:
-        data: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = read_yaml(path, "correct it or give --settings a name")
         engine = data["engine"]
-    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError) as error:
+    except KeyError as error:
         raise UserError(f"{path} does not hold validation settings: it needs at least name and engine.") from error
     try:
         if engine == "vasp":

@@ -22,7 +22,7 @@ Release = Literal["PBE", "PBE_52", "PBE_54", "PBE_64"]
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Explained(_Part, Generic[T]):

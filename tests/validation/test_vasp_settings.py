@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 import yaml
@@ -166,3 +168,20 @@ def test_broken_settings_are_named(case, tmp_path):
 def test_element_without_a_potential_is_named(kim):
     with pytest.raises(UserError, match="Xe"):
         kim.expected(Atoms("Xe"))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("name: mine\nengine: gpaw\nkpoint_spacing: .inf\n", "kpoint_spacing"),
+        ("name: mine\nengine: gpaw\nkpoint_spacing: 0.2\nfmax: .nan\n", "fmax"),
+        ("name: mine\nengine: gpaw\nname: other\n", "'name' is given at line 1 and again at line 3"),
+        ("name: mine\nengine: gpaw\nkpoint_spacing: !!python/name:os.system\n", "not allowed"),
+        ("name: mine\n", "at least name and engine"),
+    ],
+)
+def test_a_users_settings_are_read_as_strictly_as_those_of_a_run(tmp_path, text, words):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=re.escape(words)):
+        load_validation_settings(str(path))
