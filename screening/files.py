@@ -12,8 +12,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+import yaml
+
 # What a file system says that cannot flush: the data are as safe there as they can be.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
+
+DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
+"""What concerns a whole disk and not one file: to go on with the next task is in vain."""
+
+PARSE_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
+"""What text that is no YAML or JSON raises: bytes that are no UTF-8, a date of the 40th, brackets without end."""
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from screening.campaign.score import OBJECTIVES
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import Settings
 from screening.errors import UserError
-from screening.files import write_text
+from screening.files import PARSE_ERRORS, write_text
 from screening.flags import explained
 
 UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_V", "V"))
@@ -127,7 +127,7 @@ def read_summary_file(path: Path) -> dict[str, Any]:
     """
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, *PARSE_ERRORS) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} cannot be read ({reason}); repair it or use another output folder") from error
     if not isinstance(data, dict):

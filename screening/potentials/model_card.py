@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from screening.errors import UserError
+from screening.files import PARSE_ERRORS
 from screening.inside import lies_in
 
 CARD = "card.yaml"
@@ -102,7 +103,7 @@ def read_card(name: str | Path) -> ModelCard:
         raise UserError(
             f"{folder} is no potential: it holds no {CARD}; give a built-in name or a folder of `screen retrain`."
         ) from error
-    except (OSError, yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} is not the card of a retrained potential; write it again with `screen retrain`."
         ) from error

@@ -17,7 +17,7 @@ from typing import Any
 from screening.assets import asset, cache_dir
 from screening.engine.records import Fidelity, package_versions
 from screening.errors import UserError
-from screening.files import write_text
+from screening.files import PARSE_ERRORS, write_text
 from screening.properties.phases import FMAX, MAX_STEPS, MAX_VOLUME_CHANGE, PhaseEnergy
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, P
             return {}
         rows: dict[str, dict[str, Any]] = data["phases"]
         return {name: PhaseEnergy(**{"origin": origin, **_known(row)}) for name, row in rows.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (*PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no file of phase energies ({error}); delete it, it is computed again") from error
 
 

@@ -84,11 +84,13 @@ def _items(path: Path) -> tuple[bytes, str, list[Any]]:
         raise UserError(f"{path} cannot be read ({error}); give a pymatgen JSON file of entries.") from error
     try:
         content = json.loads(text)
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply; give a pymatgen JSON file of entries.") from error
     except json.JSONDecodeError as error:
         raise UserError(
             f"{path}, line {error.lineno}: no valid JSON ({error.msg}); write the entries with pymatgen's dumpfn."
         ) from error
-    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, thousands of brackets
+    except ValueError as error:  # numbers of thousands of digits
         raise UserError(f"{path} cannot be read ({error}); write the entries with pymatgen's dumpfn.") from error
     items = content.get("entries") if isinstance(content, dict) else content
     if isinstance(content, dict) and "all_entries" in content and items is None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.files import write_text
+from screening.files import PARSE_ERRORS, write_text
 from screening.tracking.troubles import explain, without_password
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def read_state(folder: Path) -> dict[str, Any]:
     """What an earlier call wrote beside the results; empty when there is nothing to read."""
     try:
         data = json.loads((folder / STATE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (FileNotFoundError, *PARSE_ERRORS):
         return {}
     return data if isinstance(data, dict) else {}
 

@@ -10,6 +10,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
+from screening.files import PARSE_ERRORS
 from screening.inside import is_below
 
 MANIFEST = "validation.yaml"
@@ -121,7 +122,7 @@ def read_manifest(folder: Path) -> Manifest:
         )
     except FileNotFoundError as error:
         raise UserError(f"{folder} holds no {MANIFEST}; write it with `screen validate RUN`.") from error
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (*PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a validation manifest; write it again with `screen validate RUN`.") from error
 
 

@@ -12,7 +12,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
-from screening.files import sha256_of, write_text
+from screening.files import PARSE_ERRORS, sha256_of, write_text
 from screening.validation.calculation import Calculation
 from screening.validation.same_structure import Shape
 from screening.validation.training_frames import calculation_id, text_of_frames, training_frames
@@ -200,7 +200,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
         return []
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except PARSE_ERRORS as error:
         raise UserError(f"{path} is damaged: put a backup in its place, or ingest into a new folder.") from error
     if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):
         raise UserError(f"{path} is no list of calculations: put a backup in its place, or ingest into a new folder.")

@@ -11,6 +11,7 @@ from typing import Literal
 
 from ase import Atoms
 
+from screening.files import DISK_TROUBLE
 from screening.validation.calculation import CalculationUnreadable
 from screening.validation.engines import CalculationFailed, Engine
 from screening.validation.folders import State, Write, copy_result, state_of, write_job
@@ -146,6 +147,11 @@ def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
             write_job(started_from(job, _results(finished, root, engine)), root, engine.write)
         engine.run(folder)
     except (CalculationFailed, CalculationUnreadable) as error:
+        return Outcome(name=job.name, status="failed", reason=str(error))
+    except OSError as error:
+        if error.errno in DISK_TROUBLE:
+            raise  # every other job would fail the same way
+        logger.exception("%s failed", job.name)
         return Outcome(name=job.name, status="failed", reason=str(error))
     except Exception as error:  # whatever one program does, the others still run; the log keeps the traceback
         logger.exception("%s failed", job.name)

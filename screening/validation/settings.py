@@ -53,7 +53,7 @@ def load_validation_settings(name: str) -> ValidationSettings:
     try:
         data = read_yaml(path, "correct it or give --settings a name")
         engine = data["engine"]
-    except KeyError as error:
+    except (KeyError, TypeError) as error:
         raise UserError(f"{path} does not hold validation settings: it needs at least name and engine.") from error
     try:
         if engine == "vasp":

@@ -1,0 +1,64 @@
+"""A file that is no YAML or JSON, in whatever way, is one sentence that names it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from screening.campaign.outputs import read_summary_file
+from screening.config import load_settings
+from screening.engine.records import Fidelity
+from screening.errors import UserError
+from screening.potentials.model_card import read_card
+from screening.properties.phase_files import read_energies
+from screening.properties.phase_sources import entries_from_file
+from screening.tracking.session import read_state
+from screening.validation import softening
+from screening.validation.jobs import read_manifest
+from screening.validation.library_files import read_list
+from screening.validation.settings import load_validation_settings
+from screening.validation.store_records import _store_of
+
+DAMAGED = {
+    "no UTF-8": b"a: caf\xe9\n",
+    "cut": b"a: [1, 2\n",
+    "a date that is none": b"created: 2026-13-45\n",
+    "nested without end": b"[" * 100_000,
+    "tabs": b"a:\n\t- b\n",
+    "binary": bytes(range(256)),
+    "another type": b"a: !!python/object:os.system {}\n",
+}
+READERS = {
+    "summary.yaml": read_summary_file,
+    "c.yaml": lambda path: load_settings(None, path, {}),
+    "card.yaml": lambda path: read_card(path.parent),
+    "softening/card.yaml": lambda path: softening.read_card(path.parent),
+    "energies.json": lambda path: read_energies(path, Fidelity("chgnet", "0"), origin="computed"),
+    "phases.json": entries_from_file,
+    "validation.yaml": lambda path: read_manifest(path.parent),
+    "calculations.yaml": read_list,
+    "settings.yaml": lambda path: load_validation_settings(str(path)),
+    "run/summary.yaml": lambda path: _store_of(path.parent),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+@pytest.mark.parametrize("name", READERS)
+def test_a_damaged_file_is_named(tmp_path: Path, name: str, content: bytes) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        READERS[name](path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_state_of_tracking_is_begun_anew(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "tracking.json").write_bytes(content)
+    assert read_state(tmp_path) == {}
+    (tmp_path / "tracking.json").write_text(json.dumps({"a": 1}))
+    assert read_state(tmp_path) == {"a": 1}
