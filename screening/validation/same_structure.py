@@ -4,77 +4,178 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from ase import Atoms
-from ase.geometry import find_mic
 from numpy.typing import NDArray
+
+from screening.potentials.neighbors import pairs
 
 # Reruns of one relaxation differ by thousandths of an Angstrom; the smallest rattles worth learning from by more.
 MAX_DISPLACEMENT = 0.01  # A
 MAX_STRAIN = 0.001
+MAX_ANGLE = 0.1  # degrees between cell vectors
+LARGEST_STRAIN = 0.004  # of any length, where cell lengths and angles differ by no more than that
+# Two calculations that started from one input: what files round away, far below any finite difference (0.01 A).
+SAME_INPUT = 0.001  # A
+SAME_INPUT_STRAIN = 1e-4
+
+N_NEAREST = 32
+"""Distances to nearest atoms that are compared; enough to tell rattles of 0.02 A apart without matching atoms."""
+
+_ROUNDING = 1e-5  # A, of single precision
+
+
+class Match(NamedTuple):
+    """How far apart two structures are that count as the same."""
+
+    displacement: float
+    """Largest displacement of an atom, A, without the common one."""
+    strain: float
+    """Largest relative change of a length."""
+
+    @property
+    def same_input(self) -> bool:
+        """Whether the difference is no more than what files round away."""
+        return self.displacement <= SAME_INPUT and self.strain <= SAME_INPUT_STRAIN
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A structure with what tells most others apart quickly."""
+    """A structure with what tells most others apart quickly (N atoms, K nearest distances)."""
 
     atoms: Atoms
 
     @cached_property
     def key(self) -> tuple[int, ...]:
-        """Number of atoms of each element, by atomic number."""
-        return tuple(np.bincount(self.atoms.numbers, minlength=1))
+        """Number of atoms of each element, by atomic number, and the periodic directions."""
+        return (*np.bincount(self.atoms.numbers, minlength=1).tolist(), *map(int, self.atoms.pbc))
 
     @cached_property
-    def nearest(self) -> NDArray[np.float64]:
-        """Sorted distances (N,) from each atom to its nearest other atom, A; independent of atom order and origin."""
-        if len(self.atoms) < 2:
-            return np.zeros(len(self.atoms))
-        distances = self.atoms.get_all_distances(mic=bool(self.atoms.pbc.any()))
-        np.fill_diagonal(distances, np.inf)
-        return np.sort(distances.min(axis=1))
+    def cell_bytes(self) -> bytes:
+        """The cell as something to look up by."""
+        return self.atoms.cell.array.tobytes()
+
+    @cached_property
+    def volume(self) -> float:
+        """A^3; zero without a cell."""
+        return abs(float(np.linalg.det(self.atoms.cell.array)))
+
+    @cached_property
+    def nearest(self) -> NDArray[np.float32]:
+        """Distances (N, K) from each atom to its nearest ones in ascending order, A; images of atoms count.
+
+        Where atoms move by at most d, each of these numbers changes by at most 2 d: the k-th smallest of some numbers
+        changes no more than the numbers do.
+        """
+        return _nearest(self.atoms)
+
+    @cached_property
+    def fingerprint(self) -> NDArray[np.float32]:
+        """`nearest`, every column sorted within each element (N * K,): whatever the order of atoms, origin and cell.
+
+        It changes by no more than `nearest` does.
+        """
+        # not kept: thousands of structures have a fingerprint, few are matched atom by atom
+        numbers, nearest = self.atoms.numbers, _nearest(self.atoms)
+        blocks = [np.sort(nearest[numbers == number], axis=0).ravel() for number in np.unique(numbers)]
+        return np.concatenate([np.zeros(0, np.float32), *blocks])
 
 
 def same_structure(one: Shape, other: Shape) -> bool:
     """Whether no atom differs by more than `MAX_DISPLACEMENT`, whatever the order of the atoms, origin and cell choice.
 
-    The order that both have is tried first; pymatgen's `StructureMatcher` decides the rest.
+    See `compare`.
     """
-    if one.key != other.key or bool(one.atoms.pbc.any()) != bool(other.atoms.pbc.any()):
-        return False
-    if np.abs(one.nearest - other.nearest).max(initial=0.0) > 2.0 * MAX_DISPLACEMENT:
-        return False
+    return compare(one, other) is not None
+
+
+def compare(one: Shape, other: Shape) -> Match | None:
+    """How far two structures are apart that are the same, or None.
+
+    The same means that some rotation or reflection, translation, order of atoms and choice of cell vectors puts no
+    atom further than `MAX_DISPLACEMENT` from its counterpart, with cell lengths within `MAX_STRAIN`. The order that
+    both have is tried first.
+    """
+    if one.key != other.key:
+        return None
+    if one.atoms.pbc.all() and abs(one.volume - other.volume) > 3.0 * MAX_STRAIN * other.volume:
+        return None
+    if (np.abs(one.fingerprint - other.fingerprint) > tolerance(one.fingerprint, strain_allowed(one, other))).any():
+        return None
+    found = _compare_in_order(one.atoms, other.atoms)
+    if found is None and one.atoms.pbc.all():
+        from screening.validation.structure_match import match_crystals
+
+        found = match_crystals(one, other)
+    return found
+
+
+def strain_allowed(one: Shape, other: Shape) -> float:
+    """Strain that may lie between two structures that are the same: next to none where their cells are equal.
+
+    A cell may be mapped to itself in ways that nearly are symmetries, which is why it is not zero then.
+    """
+    if one.cell_bytes != other.cell_bytes:
+        return LARGEST_STRAIN
     if not one.atoms.pbc.all():
-        return _same_in_order(one.atoms, other.atoms)
-    if abs(one.atoms.get_volume() / other.atoms.get_volume() - 1.0) > 3.0 * MAX_STRAIN:
-        return False
-    return _same_in_order(one.atoms, other.atoms) or _same_by_matching(one.atoms, other.atoms)
+        return 0.0
+    from screening.validation.structure_match import cell_choices
+
+    return max(cell_choices(one.cell_bytes, one.cell_bytes)[1], default=0.0)
 
 
-def _same_in_order(one: Atoms, other: Atoms) -> bool:
+def tolerance(
+    distances: NDArray[np.float32], strain: float, displacement: float = MAX_DISPLACEMENT
+) -> NDArray[np.float32]:
+    """How much distances between atoms may differ between structures that are the same up to a strain."""
+    return (2.0 * displacement + _ROUNDING + strain * distances).astype(np.float32)
+
+
+def largest_displacement(shifts: NDArray[np.float64]) -> float:
+    """Largest of displacements (N, 3) without the common one, A."""
+    return float(np.linalg.norm(shifts - shifts.mean(axis=0), axis=1).max(initial=0.0))
+
+
+def strain_between(cell: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Largest relative change of a length from one cell (3, 3) to another one with corresponding vectors."""
+    return float(np.abs(np.linalg.svd(np.linalg.solve(cell, other), compute_uv=False) - 1.0).max())
+
+
+def _compare_in_order(one: Atoms, other: Atoms) -> Match | None:
     if (one.numbers != other.numbers).any() or not np.allclose(one.cell, other.cell, rtol=MAX_STRAIN, atol=1e-3):
-        return False
-    if not one.pbc.any():
-        shifted = other.positions - other.positions.mean(axis=0) + one.positions.mean(axis=0)
-        return bool(np.linalg.norm(shifted - one.positions, axis=1).max() < MAX_DISPLACEMENT)
-    difference = (other.get_scaled_positions() - one.get_scaled_positions()) @ one.cell.array
-    shift, _ = find_mic(difference, one.cell, pbc=one.pbc)
-    return bool(np.linalg.norm(shift, axis=1).max() < MAX_DISPLACEMENT)
+        return None
+    shifts = other.positions - one.positions
+    strain = 0.0
+    if one.pbc.any():
+        cells = one.cell.complete().array, other.cell.complete().array
+        fractions = other.positions @ np.linalg.inv(cells[1]) - one.positions @ np.linalg.inv(cells[0])
+        # a shift this small has small fractions, in however skewed a cell
+        fractions[:, one.pbc] -= np.round(fractions[:, one.pbc])
+        shifts, strain = fractions @ cells[0], strain_between(*cells)
+    moved = largest_displacement(shifts)
+    return Match(moved, strain) if moved < MAX_DISPLACEMENT else None
 
 
-def _same_by_matching(one: Atoms, other: Atoms) -> bool:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-    from pymatgen.io.ase import AseAtomsAdaptor
-
-    first, second = (AseAtomsAdaptor.get_structure(_bare(atoms)) for atoms in (one, other))
-    # pymatgen measures displacements in units of the mean distance between atoms
-    tolerance = MAX_DISPLACEMENT / (first.volume / len(first)) ** (1 / 3)
-    matcher = StructureMatcher(
-        ltol=MAX_STRAIN, stol=tolerance, angle_tol=0.1, primitive_cell=False, scale=False, attempt_supercell=False
-    )
-    return bool(matcher.fit(first, second))
+def _nearest(atoms: Atoms) -> NDArray[np.float32]:
+    if atoms.pbc.all() and atoms.cell.rank == 3:
+        return _nearest_in_crystal(atoms)
+    distances = atoms.get_all_distances(mic=bool(atoms.pbc.any()))
+    np.fill_diagonal(distances, np.inf)
+    return np.sort(distances, axis=1)[:, : min(N_NEAREST, len(atoms) - 1)].astype(np.float32)
 
 
-def _bare(atoms: Atoms) -> Atoms:
-    return Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+def _nearest_in_crystal(atoms: Atoms) -> NDArray[np.float32]:
+    """Distances (N, K) to the nearest atoms of a crystal, from a neighbour list that is wide enough for every atom."""
+    n_atoms = len(atoms)
+    radius = 1.2 * (3.0 * N_NEAREST * atoms.get_volume() / (4.0 * np.pi * n_atoms)) ** (1 / 3)
+    while True:
+        centres, _, _, distances = pairs(atoms, radius)
+        counts = np.bincount(centres, minlength=n_atoms)
+        if counts.min() >= N_NEAREST:
+            break
+        radius *= 1.3
+    order = np.lexsort((distances, centres))
+    first = np.cumsum(counts) - counts
+    return distances[order][first[:, None] + np.arange(N_NEAREST)].astype(np.float32)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
-from collections.abc import Iterable
 
 import numpy as np
 from ase import Atoms
@@ -46,19 +44,6 @@ def calculation_id(calculation: Calculation, fidelity: str) -> str:
     for values in (first.atoms.positions, final.atoms.positions, final.atoms.cell.array, final.energy):
         digest.update((np.round(np.asarray(values, dtype=float), 5) + 0.0).astype("<f8").tobytes())
     return "c" + digest.hexdigest()[:15]
-
-
-def text_of_frames(frames: Iterable[Atoms]) -> str:
-    """Frames as extended XYZ text; an empty entry of `info` is left out, since ASE could not read it back."""
-    from ase.io import write
-
-    text = io.StringIO()
-    held = list(frames)
-    for atoms in held:
-        atoms.info = {key: value for key, value in atoms.info.items() if value != ""}
-    if held:
-        write(text, held, format="extxyz")
-    return text.getvalue()
 
 
 def _differ(one: Frame, other: Frame) -> bool:
