@@ -58,6 +58,8 @@ def ingest_command(
     _print(make_console(), report, data)
     if not report.useful:
         raise typer.Exit(2)
+    if report.unwritten:
+        raise typer.Exit(1)
 
 
 def _print(console: Console, report: IngestReport, data: Path) -> None:
@@ -80,6 +82,8 @@ def _print(console: Console, report: IngestReport, data: Path) -> None:
         line(name, f"duplicate of {against}")
     for name, note in report.notes:
         line(name, f"note: {note}")
+    for run, reason in report.unwritten:
+        line(run, f"no records written: {reason}; mend or restore its store.db and ingest again, the data are kept")
     known = f", {len(outcome.known)} known already" if outcome.known else ""
     duplicates = f", {len(outcome.duplicates)} duplicates" if outcome.duplicates else ""
     refused = len(report.refused) + len(outcome.disputes)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,19 +21,16 @@ from screening.validation.check import (
 )
 from screening.validation.check import own_settings_name as own_name
 from screening.validation.find import Found, find_calculations
-from screening.validation.jobs import MANIFEST, Manifest, read_manifest
 from screening.validation.library import DataLibrary, Outcome
-from screening.validation.library_files import Accepted
-from screening.validation.read_vasp import JOB_FILE
+from screening.validation.library_files import LIST, Accepted, in_words
+from screening.validation.manifests_above import Manifests, SeenManifest, own_job
 from screening.validation.settings import ValidationSettings, available_settings, load_validation_settings
+from screening.validation.shown_names import holds, name_below, names_of_roots
 from screening.validation.store_records import store_records
 
 logger = logging.getLogger(__name__)
 
-SHOWN = 5  # parts of a file or band that are named in one line
-
-# names that an extended XYZ file would give back as numbers or truth values
-LIKE_A_VALUE = re.compile(r"[TF]|true|false|[\d.eE+-]+", re.IGNORECASE)
+SHOWN = 5  # parts of a file or band, and reasons, that are named in one line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +60,7 @@ class IngestReport:
     refused: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
     outcome: Outcome = field(default_factory=Outcome)
+    unwritten: list[tuple[str, str]] = field(default_factory=list)
     n_found: int = 0
     n_records: int = 0
     version: str = ""
@@ -74,44 +71,50 @@ class IngestReport:
         return bool(self.outcome.added or self.outcome.known or self.outcome.duplicates)
 
 
-@dataclass
-class _Seen:
-    """A manifest above some of the calculations, and what is usable of its jobs."""
-
-    manifest: Manifest
-    accepted: dict[str, list[Accepted]] = field(default_factory=dict)
-    read: set[str] = field(default_factory=set)
-
-    def job(self, name: str) -> dict[str, Any] | None:
-        return next((job for job in self.manifest.jobs if job["name"] == name), None)
-
-
 def ingest(paths: Sequence[Path], data: Path, options: IngestOptions) -> IngestReport:
     """Read, check and keep all calculations at and below `paths`.
+
+    Whatever one file, folder, manifest or run does costs only itself, with its reason in the report.
 
     Raises
     ------
     UserError
-        When a path does not exist, or settings, a manifest or the data folder cannot be read.
+        When a path does not exist, or the named settings or the data folder cannot be read.
     """
-    for path in paths:
-        if not path.exists():
-            raise UserError(f"{path} does not exist; give a folder or file with calculations.")
+    check_paths(paths, data)
     if options.settings is not None:
         load_validation_settings(options.settings)
-    session = _Session(options)
-    for path in paths:
-        for found in find_calculations(path, skip=data):
-            session.take(found, path)
     library = DataLibrary(data)
-    session.report.outcome = library.add(session.accepted)
-    session.report.version = library.version if library.calculations() else ""
-    for seen in session.manifests.values():
-        session.complete(seen)
-        session.report.n_records += store_records(
-            seen.manifest, _undisputed(seen.accepted, library), session.report.notes
-        )
-    return session.report
+    library.check()
+    session = _Session(options)
+    for root, name in names_of_roots(paths).items():
+        for found in _found_below(root, data):
+            session.take(found, name_below(root, name, found.path))
+    report = session.report
+    report.outcome = library.add(session.accepted)
+    report.refused += report.outcome.unusable
+    report.version = library.version if (library.folder / LIST).is_file() else ""
+    disputed = {entry["id"] for entry in library.disputed()}
+    for seen in session.manifests.usable:
+        session.write_records(seen, disputed)
+    return report
+
+
+def check_paths(paths: Sequence[Path], data: Path) -> None:
+    """Refuse what is no path of anything, before anything is read.
+
+    Raises
+    ------
+    UserError
+        Says which.
+    """
+    for path in paths:
+        if not os.path.lexists(path):
+            raise UserError(f"{path} does not exist; give a folder or file with calculations.")
+        if not holds(path, "exists"):
+            raise UserError(f"{path} is a link to nothing, or may not be opened; give a folder or file.")
+    if os.path.lexists(data) and not holds(data, "is_dir"):
+        raise UserError(f"{data} is no folder; give --data a folder.")
 
 
 class _Session:
@@ -121,60 +124,84 @@ class _Session:
         self.options = options
         self.report = IngestReport()
         self.accepted: list[Accepted] = []
-        self.manifests: dict[Path, _Seen] = {}
+        self.manifests = Manifests(self.report.refused)
 
-    def take(self, found: Found, root: Path) -> None:
+    def take(self, found: Found, name: str) -> None:
         """Read and check one thing that was found, and note what becomes of it."""
         self.report.n_found += 1
-        seen = self._manifest_above(found.path)
-        name = _relative(found.path, root)
         try:
-            accepted = self._judge(found, name, seen)
-        except CalculationUnreadable as error:
-            self.report.refused.append((name, str(error)))
-            return
-        self.accepted += accepted
+            seen, job_name = self.manifests.above(found.path)
+            self.accepted += self._judge(found, name, seen, job_name)
+        except (CalculationUnreadable, UserError) as error:
+            self.report.refused.append((name, str(error).rstrip(".")))
+        except Exception as error:
+            logger.debug("%s", found.path, exc_info=True)
+            self.report.refused.append((name, f"it cannot be judged ({in_words(error)})"))
 
-    def complete(self, seen: _Seen) -> None:
+    def write_records(self, seen: SeenManifest, disputed: set[str]) -> None:
+        """Write what the jobs of a manifest say into their run; the calculations are kept already."""
+        usable = {}
+        try:
+            self.complete(seen)
+            for job, items in seen.accepted.items():
+                if items and not any(item.id in disputed for item in items):
+                    usable[job] = items
+            self.report.n_records += store_records(seen.manifest, usable, self.report.notes)
+        except Exception as error:
+            logger.debug("%s", seen.manifest.folder, exc_info=True)
+            self.report.unwritten.append((str(seen.manifest.run), in_words(error)))
+
+    def complete(self, seen: SeenManifest) -> None:
         """Read the jobs of a manifest that lie outside the named paths: records need all parts of a property."""
         folder, notes = seen.manifest.folder, len(self.report.notes)
         for name in seen.manifest.names:
-            if name not in seen.read and (folder / name).is_dir():
-                for found in find_calculations(folder / name):
+            if name not in seen.read and holds(folder / name, "is_dir"):
+                for found in _found_below(folder / name, None):
                     if found.path == folder / name:
                         try:
-                            self._judge(found, name, seen)
-                        except CalculationUnreadable as error:
+                            self._judge(found, name, seen, name)
+                        except Exception as error:
                             logger.info("%s is not used: %s", folder / name, error)
         del self.report.notes[notes:]
         for job in seen.manifest.jobs:  # computed once for all that are the same
             if job.get("same_as") in seen.accepted:
                 seen.accepted.setdefault(job["name"], seen.accepted[job["same_as"]])
 
-    def _judge(self, found: Found, name: str, seen: _Seen | None) -> list[Accepted]:
-        job_name = _relative_to(found.path, seen.manifest.folder) if seen else ""
-        job = seen.job(job_name) if seen else _own_job(found.path)
+    def _judge(self, found: Found, name: str, seen: SeenManifest | None, job_name: str) -> list[Accepted]:
         if seen is not None:
+            job = seen.jobs.get(job_name)
             seen.read.add(job_name)
+        else:
+            job = own_job(found.path)
         calculations = _read(found)
         accepted: list[Accepted] = []
         reasons: dict[str, list[str]] = {}
+        notes: dict[str, list[str]] = {}
         for number, calculation in enumerate(calculations):
             part = f"{name}:{number:02d}" if len(calculations) > 1 else name
             try:
-                accepted.append(self._accept(calculation, part, seen, job))
-            except CalculationUnreadable as error:
-                reasons.setdefault(str(error), []).append(f"{number:02d}")
+                item, note = self._accept(calculation, part, seen, job)
+            except (CalculationUnreadable, UserError) as error:
+                reasons.setdefault(str(error).rstrip("."), []).append(f"{number:02d}")
+                continue
+            accepted.append(item)
+            if note:
+                notes.setdefault(note, []).append(f"{number:02d}")
         if reasons:
             summary = _summary(reasons, len(calculations))
             if job is not None or not accepted:  # a band is whole or nothing
                 raise CalculationUnreadable(summary)
             self.report.refused.append((name, summary))
-        if seen is not None and seen.job(job_name) is not None:
+        if notes:
+            self.report.notes.append((name, _summary(notes, len(calculations))))
+        if seen is not None and job is not None:
             seen.accepted[job_name] = accepted
         return accepted
 
-    def _accept(self, calculation: Calculation, name: str, seen: _Seen | None, job: dict[str, Any] | None) -> Accepted:
+    def _accept(
+        self, calculation: Calculation, name: str, seen: SeenManifest | None, job: dict[str, Any] | None
+    ) -> tuple[Accepted, str]:
+        """The calculation as it is kept, and what is worth telling of it."""
         verdict = check_convergence(calculation)
         settings, settings_name = self._settings(calculation, seen, job)
         if calculation.simulated_by is not None and not self.options.allow_simulated:
@@ -184,18 +211,13 @@ class _Session:
             verdict = _merged(verdict, check_settings_name(calculation, settings_name))
         elif settings is not None:
             calculation = as_settings(calculation, settings)
-            try:
-                verdict = _merged(verdict, check_method(calculation, settings, job))
-            except UserError as error:  # the settings do not know one of its elements
-                raise CalculationUnreadable(str(error).rstrip(".")) from error
+            verdict = _merged(verdict, check_method(calculation, settings, job))
         if verdict.refusals:
             raise CalculationUnreadable("; ".join(verdict.refusals))
         notes = [*calculation.details.get("warnings", []), *(flag.replace("_", " ") for flag in verdict.flags)]
-        if notes:
-            self.report.notes.append((name, "; ".join(notes)))
         if job is not None and calculation.simulated_by is not None:
             calculation = replace(calculation, charge=float(job.get("charge") or 0.0))
-        return Accepted(
+        accepted = Accepted(
             calculation=replace(calculation, settings=settings_name),
             fidelity=own_fidelity or fidelity_name(calculation.method, settings_name, calculation.simulated_by),
             settings=settings_name,
@@ -205,9 +227,10 @@ class _Session:
             job=str((job or {}).get("name") or ""),
             flags=verdict.flags,
         )
+        return accepted, "; ".join(notes)
 
     def _settings(
-        self, calculation: Calculation, seen: _Seen | None, job: dict[str, Any] | None
+        self, calculation: Calculation, seen: SeenManifest | None, job: dict[str, Any] | None
     ) -> tuple[ValidationSettings | None, str]:
         """Settings a calculation is held against: the user's, the manifest's, its own, or those it agrees with."""
         named = self.options.settings or (seen.manifest.settings if seen else (job or {}).get("settings"))
@@ -228,14 +251,19 @@ class _Session:
             return None, own_name(calculation.method)
         raise CalculationUnreadable(reason)
 
-    def _manifest_above(self, path: Path) -> _Seen | None:
-        for folder in (path, *path.resolve().parents):
-            if (folder / MANIFEST).is_file():
-                key = folder.resolve()
-                if key not in self.manifests:
-                    self.manifests[key] = _Seen(read_manifest(key))
-                return self.manifests[key]
-        return None
+
+def _found_below(root: Path, data: Path | None) -> Iterator[Found]:
+    """`find_calculations`; where the search itself fails, what was found until then counts."""
+    try:
+        yield from find_calculations(root, skip=data)
+    except Exception as error:
+        logger.debug("%s", root, exc_info=True)
+        reason = f"the search below it ended early ({in_words(error)}); name its folders one by one"
+
+        def fail() -> list[Calculation]:
+            raise CalculationUnreadable(reason)
+
+        yield Found(root, fail)
 
 
 def _read(found: Found) -> list[Calculation]:
@@ -246,29 +274,11 @@ def _read(found: Found) -> list[Calculation]:
         raise
     except Exception as error:
         logger.debug("%s", found.path, exc_info=True)
-        raise CalculationUnreadable(f"it cannot be read ({type(error).__name__}: {error})") from error
+        raise CalculationUnreadable(f"it cannot be read ({in_words(error)})") from error
 
 
 def _merged(one: Verdict, other: Verdict) -> Verdict:
     return Verdict(one.refusals + other.refusals, one.flags + other.flags)
-
-
-def _own_job(path: Path) -> dict[str, Any] | None:
-    """The job.json beside the inputs of a job whose manifest is elsewhere; other programs have files of that name."""
-    file = (path if path.is_dir() else path.parent) / JOB_FILE
-    if not file.is_file():
-        return None
-    try:
-        job = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CalculationUnreadable(f"{file} is damaged; remove it and name the settings with --settings") from error
-    ours = isinstance(job, dict) and isinstance(job.get("settings"), str) and isinstance(job.get("name"), str)
-    return job if ours else None
-
-
-def _undisputed(accepted: dict[str, list[Accepted]], library: DataLibrary) -> dict[str, list[Accepted]]:
-    bad = {entry["id"] for entry in library.disputed()}
-    return {job: items for job, items in accepted.items() if items and not any(item.id in bad for item in items)}
 
 
 def _simulated_reason(calculation: Calculation) -> str:
@@ -279,22 +289,11 @@ def _simulated_reason(calculation: Calculation) -> str:
     )
 
 
-def _summary(reasons: dict[str, list[str]], total: int) -> str:
-    """Each reason once, with the parts it holds for unless these are all."""
+def _summary(texts: dict[str, list[str]], total: int) -> str:
+    """Each reason or note once, with the parts it holds for unless these are all."""
     lines = []
-    for reason, parts in reasons.items():
-        shown = ", ".join(parts[:SHOWN]) + (", ..." if len(parts) > SHOWN else "")
-        lines.append(reason if len(parts) == total else f"{shown}: {reason}")
-    return "; ".join(lines)
-
-
-def _relative(path: Path, root: Path) -> str:
-    """Path below what the user named, starting with its last part."""
-    base = root.resolve()
-    inside = path.resolve().relative_to(base) if base.is_dir() else Path()
-    name = str(Path(base.name) / inside) if base.name else str(inside)
-    return f"./{name}" if LIKE_A_VALUE.fullmatch(name) else name
-
-
-def _relative_to(path: Path, folder: Path) -> str:
-    return path.resolve().relative_to(folder.resolve()).as_posix()
+    for text, parts in list(texts.items())[:SHOWN]:
+        shown = ", ".join(parts[:SHOWN]) + (f", ... ({len(parts)} of {total})" if len(parts) > SHOWN else "")
+        lines.append(text if len(parts) == total else f"{shown}: {text}")
+    left = sum(len(parts) for parts in list(texts.values())[SHOWN:])
+    return "; ".join([*lines, f"and others for {left} more"] if left else lines)

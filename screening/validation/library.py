@@ -82,6 +82,17 @@ class DataLibrary:
         """Short hash of what decides a fit: structures, energies, forces, stresses and fidelities, in any order."""
         return hashlib.sha256("".join(sorted(map(_frame_hash, self.frames()))).encode()).hexdigest()[:12]
 
+    def check(self) -> None:
+        """Read the lists, so that a folder that cannot be added to is known before calculations are read.
+
+        Raises
+        ------
+        UserError
+            When one is damaged.
+        """
+        self.calculations()
+        self.disputed()
+
     def add(self, calculations: Sequence[Accepted]) -> Outcome:
         """Add calculations that are not there yet; when nothing is new, no file is touched.
 

@@ -18,6 +18,7 @@ from screening.errors import UserError
 from screening.files import PARSE_ERRORS, replacing, sha256_of
 from screening.validation.calculation import Calculation
 from screening.validation.same_structure import Shape
+from screening.validation.shown_names import plain
 from screening.validation.training_frames import calculation_id, training_frames
 
 TRAINING, ENERGIES, LIST = "training.extxyz", "energies.extxyz", "calculations.yaml"
@@ -176,11 +177,6 @@ def in_words(error: Exception) -> str:
     """What went wrong, in one line."""
     told = getattr(error, "strerror", None) or " ".join(str(error).split())
     return told.rstrip(".") if isinstance(error, UserError) else f"{type(error).__name__}: {told}"
-
-
-def plain(name: str) -> str:
-    """A name that any file and terminal can hold: line ends, controls and bytes that are no text become escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii") for c in name)
 
 
 def _plain_name(path: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +51,13 @@ def load_validation_settings(name: str) -> ValidationSettings:
         raise UserError(
             f"there are no validation settings {name!r}; {nearest(name, list(known))}, or give a YAML file."
         )
+    status = path.stat()
+    return _read_settings(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read_settings(path: Path, size: int, changed: int) -> ValidationSettings:
+    """Settings of a file; thousands of calculations are held against the same ones."""
     try:
         data = read_yaml(path, "correct it or give --settings a name")
         engine = data["engine"]
