@@ -36,10 +36,12 @@ def label_command(
     found = labels.only(labels.read_structures(structures), only or [])
     if max_atoms is not None:
         found = {name: atoms for name, atoms in found.items() if len(atoms) <= max_atoms}
+    engine = make_engine(chosen)
+    engine.check()
     console = make_console()
     outcome = labels.label(
         labels.smallest_first(found),
-        make_engine(chosen),
+        engine,
         chosen,
         out,
         charge=charge,

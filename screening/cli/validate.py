@@ -90,14 +90,16 @@ def validate_command(
     chosen_settings = pick_settings(settings, engine)
     if command is not None and not run_now:
         raise UserError("--command starts VASP, which only --run does; add --run or leave --command out.")
+    # before anything is written: an engine that cannot run is an error of the command line
+    runs_here = _engine(chosen_settings, command) if run_now else None
+    if runs_here is not None:
+        runs_here.check()
     stored = load_run(find_run(run))
     chosen = choose(stored, names=split_names(candidates), top=top)
     root = out if out is not None else stored.folder / "validation" / chosen_settings.name
     check_root(root, stored.folder, chosen_settings)
     plan = plan_validation(stored, chosen_settings, chosen, only=roles, static=static)
     console = make_console()
-    # before anything is written: an engine that cannot run is an error of the command line
-    runs_here = _engine(chosen_settings, command) if run_now else None
     with run_lock(root):
         manifest = _write(console, plan, root, stored, chosen_settings, command)
         if runs_here is None:

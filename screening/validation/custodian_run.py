@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.errors import UserError
-from screening.validation.engines import CalculationFailed
+from screening.validation.engines import CalculationFailed, EngineUnusable
 from screening.validation.read_vasp import image_folders
 
 if TYPE_CHECKING:
@@ -23,10 +22,25 @@ MAX_ERRORS = 5  # corrections of one job before it is given up; atomate2's defau
 POLL_SECONDS = 1.0
 MONITOR_EVERY = 30  # polls between two looks at a running job
 WORDS = 200
+NOT_STARTED = (126, 127)  # exit codes by which shells and launchers say that a program may not be run, or is not there
 
 
 class Died(Exception):
     """The command ended before VASP did, and none of custodian's handlers knows why."""
+
+
+def check_custodian() -> None:
+    """See whether custodian can be imported.
+
+    Raises
+    ------
+    EngineUnusable
+        When it cannot.
+    """
+    try:
+        import custodian.vasp.jobs  # noqa: F401
+    except ImportError as error:
+        raise EngineUnusable("running VASP needs custodian: pip install 'coatscreen[dft]'.") from error
 
 
 def run_custodian(folder: Path, command: Sequence[str]) -> None:
@@ -38,15 +52,13 @@ def run_custodian(folder: Path, command: Sequence[str]) -> None:
         When the command ended without complete outputs: killed, out of memory, wrong command.
     CalculationFailed
         When VASP reported an error that custodian could not correct.
-    UserError
-        When custodian is not installed.
+    EngineUnusable
+        When custodian is not installed, or the command cannot be started.
     """
-    try:
-        from custodian.custodian import Custodian, CustodianError, ReturnCodeError, ValidationError
-        from custodian.vasp.jobs import VaspJob, VaspNEBJob
-        from custodian.vasp.validators import VaspFilesValidator, VasprunXMLValidator
-    except ImportError as error:
-        raise UserError("running VASP needs custodian: pip install 'coatscreen[dft]'.") from error
+    check_custodian()
+    from custodian.custodian import Custodian, CustodianError, ReturnCodeError, ValidationError
+    from custodian.vasp.jobs import VaspJob, VaspNEBJob
+    from custodian.vasp.validators import VaspFilesValidator, VasprunXMLValidator
 
     band = bool(image_folders(folder))
     options: dict[str, Any] = {"output_file": LOG, "stderr_file": STDERR, "backup": False, "auto_gamma": False}
@@ -66,9 +78,16 @@ def run_custodian(folder: Path, command: Sequence[str]) -> None:
         with _quiet():
             custodian.run()
     except (ReturnCodeError, ValidationError) as error:
-        raise Died(_last_words(folder, job)) from error
+        words = _last_words(folder, job)
+        if _exit_code(job) in NOT_STARTED:
+            raise EngineUnusable(f"{words}; a program in it is missing or not executable.") from error
+        raise Died(words) from error
     except CustodianError as error:
         raise CalculationFailed(_reason(custodian, error)) from error
+    except OSError as error:
+        if str(error.filename or "") != str(command[0]):  # a file of the job
+            raise
+        raise EngineUnusable(f"the VASP command {command[0]!r} cannot be started ({error.strerror}).") from error
     if _uncorrected(custodian):
         raise CalculationFailed(_reason(custodian, None))
 
@@ -128,10 +147,14 @@ def _reason(custodian: Custodian, error: Exception | None) -> str:
     return f"VASP reported {what}{count}"
 
 
+def _exit_code(job: Any) -> int | None:
+    process = getattr(job, "_vasp_process", None)
+    return process.returncode if process is not None else None
+
+
 def _last_words(folder: Path, job: Any) -> str:
     """How the command ended, and the last line it printed."""
-    process = getattr(job, "_vasp_process", None)
-    code = process.returncode if process is not None else None
+    code = _exit_code(job)
     how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with exit code {code}"
     for name in (STDERR, LOG):
         path = folder / name

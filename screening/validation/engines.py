@@ -15,10 +15,28 @@ class CalculationFailed(Exception):
     """A job that could not be computed; the text is a reason a user can act on."""
 
 
+class CommandDied(CalculationFailed):
+    """The command that computes a job ended before it had computed anything."""
+
+
+class EngineUnusable(UserError):
+    """What computes jobs cannot be started at all: no job can be computed, whatever it is."""
+
+
 class Engine(Protocol):
     """A program that computes jobs in folders. Nothing that was computed is ever deleted."""
 
     name: str
+
+    def check(self) -> None:
+        """See whether jobs can be computed here at all, before anything is written or started.
+
+        Raises
+        ------
+        EngineUnusable
+            When a program, package or data set is missing.
+        """
+        ...
 
     def write(self, job: Job, folder: Path) -> None:
         """Write all inputs of a job into `folder`."""
@@ -31,6 +49,8 @@ class Engine(Protocol):
         ------
         CalculationFailed
             With the reason in words.
+        EngineUnusable
+            When no other job can be computed either.
         """
         ...
 

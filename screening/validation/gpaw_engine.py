@@ -23,7 +23,7 @@ from ase.io import read, write
 from screening.errors import UserError
 from screening.files import write_text
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
-from screening.validation.engines import CalculationFailed
+from screening.validation.engines import CalculationFailed, EngineUnusable
 from screening.validation.gpaw_settings import GpawSettings
 from screening.validation.jobs import Job
 
@@ -39,11 +39,30 @@ class GpawEngine:
 
     def __init__(self, settings: GpawSettings) -> None:
         if find_spec("gpaw") is None:
-            raise UserError(
+            raise EngineUnusable(
                 "GPAW is not installed: apt-get install libxc-dev libopenblas-dev g++, then "
                 "CC=g++ pip install 'coatscreen[gpaw]'."
             )
         self.settings = settings
+
+    def check(self) -> None:
+        """See whether GPAW can be loaded and has PAW data sets.
+
+        Raises
+        ------
+        EngineUnusable
+            Says what is missing.
+        """
+        try:
+            from gpaw import setup_paths
+        except Exception as error:  # a missing library is an OSError or ImportError, a wrong one anything
+            raise EngineUnusable(
+                f"GPAW is installed but cannot be loaded ({_first_line(error)}); install it again for this machine."
+            ) from error
+        if find_spec("gpaw_data") is None and not any(Path(path).is_dir() for path in setup_paths):
+            raise EngineUnusable(
+                "GPAW has no PAW data sets: pip install gpaw-data, or set GPAW_SETUP_PATH to a folder that holds them."
+            )
 
     def write(self, job: Job, folder: Path) -> None:
         """Write ``start.extxyz`` and ``calculation.json``; the latter last, so that a folder with it is complete.
@@ -186,7 +205,6 @@ def _compute(
         moments = [1.0, 1.0]  # the ground state is a triplet
     if moments is not None:
         atoms.set_initial_magnetic_moments(moments)
-    atoms.calc = calculator(settings, job, folder / LOG)
 
     def record() -> None:
         frame = _bare(atoms)
@@ -196,6 +214,7 @@ def _compute(
         write(steps, frame, format="extxyz", append=True)
 
     try:
+        atoms.calc = calculator(settings, job, folder / LOG)
         converged = _relax(atoms, job["relax"], settings, record)
     except UserError:
         raise

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ase import Atoms
 
+from screening.errors import UserError
 from screening.files import DISK_TROUBLE
 from screening.validation.calculation import CalculationUnreadable
-from screening.validation.engines import CalculationFailed, Engine
+from screening.validation.engines import CalculationFailed, CommandDied, Engine, EngineUnusable
 from screening.validation.folders import State, Write, copy_result, state_of, write_job
 from screening.validation.handover import started_from
 from screening.validation.jobs import Job
@@ -23,15 +24,22 @@ logger = logging.getLogger(__name__)
 
 Status = Literal["done", "failed", "skipped"]
 
+ENOUGH = 3
+"""Jobs in a row that a command leaves without computing anything, after which it is not started again."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of a job; `reason` says why it failed or was skipped, or how it was done without computing."""
+    """What became of a job; `reason` says why it failed or was skipped, or how it was done without computing.
+
+    `died`: the command ended before it had computed anything.
+    """
 
     name: str
     status: Status
     reason: str = ""
     wall_s: float = 0.0
+    died: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +114,29 @@ def run_jobs(
         Validation folder; the inputs were written by `write_jobs`.
     max_atoms
         Jobs with more atoms (per image) are skipped.
+
+    Raises
+    ------
+    EngineUnusable
+        When the engine can compute none of the jobs, at its first sign.
     """
     tell = on_event or (lambda event: None)
     queue, twins = ordered(jobs), find_twins(jobs)
     outcomes: dict[str, Outcome] = {}
+    died = 0
     for number, job in enumerate(queue, start=1):
         tell(Event(number=number, total=len(queue), name=job.name))
         started = time.monotonic()
         outcome = _why_not(job, outcomes, max_atoms) or _run(job, engine, root, twins.get(job.name))
-        outcomes[job.name] = Outcome(
-            name=job.name, status=outcome.status, reason=outcome.reason, wall_s=time.monotonic() - started
-        )
+        outcomes[job.name] = replace(outcome, wall_s=time.monotonic() - started)
         tell(Event(number=number, total=len(queue), name=job.name, outcome=outcomes[job.name]))
+        if outcome.status != "skipped":
+            died = died + 1 if outcome.died else 0
+        if died == ENOUGH:
+            raise EngineUnusable(
+                f"{ENOUGH} jobs in a row ended before they had computed anything, so no more are started: "
+                f"{outcome.reason.rstrip('.')}."
+            )
     return [outcomes[job.name] for job in jobs]
 
 
@@ -146,15 +165,14 @@ def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
             finished = [name for name in job.after if engine.is_finished(root / name)]
             write_job(started_from(job, _results(finished, root, engine)), root, engine.write)
         engine.run(folder)
-    except (CalculationFailed, CalculationUnreadable) as error:
-        return Outcome(name=job.name, status="failed", reason=str(error))
-    except OSError as error:
-        if error.errno in DISK_TROUBLE:
+    except EngineUnusable:
+        raise
+    except (CalculationFailed, CalculationUnreadable, UserError) as error:
+        return Outcome(name=job.name, status="failed", reason=str(error), died=isinstance(error, CommandDied))
+    except Exception as error:  # whatever one program does, the others still run
+        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
             raise  # every other job would fail the same way
-        logger.exception("%s failed", job.name)
-        return Outcome(name=job.name, status="failed", reason=str(error))
-    except Exception as error:  # whatever one program does, the others still run; the log keeps the traceback
-        logger.exception("%s failed", job.name)
+        logger.debug("%s failed", job.name, exc_info=True)
         return Outcome(name=job.name, status="failed", reason=f"{type(error).__name__}: {error}")
     if not engine.is_finished(folder):
         return Outcome(name=job.name, status="failed", reason=f"it ended without a result, see {folder}")

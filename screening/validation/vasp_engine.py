@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import logging
 import os
-import shlex
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screening.errors import UserError
 from screening.validation.calculation import Calculation, CalculationUnreadable
-from screening.validation.custodian_run import Died, run_custodian
-from screening.validation.engines import CalculationFailed
+from screening.validation.custodian_run import Died, check_custodian, run_custodian
+from screening.validation.engines import CalculationFailed, CommandDied, EngineUnusable
 from screening.validation.jobs import Job
 from screening.validation.read_vasp import read_vasp
+from screening.validation.start_command import start_words
 from screening.validation.vasp_restart import keep_inputs, prepare_restart
 
 if TYPE_CHECKING:
@@ -45,6 +43,17 @@ class VaspEngine:
         self.settings = settings
         self._command = command
 
+    def check(self) -> None:
+        """See whether there is a command, its programs and custodian.
+
+        Raises
+        ------
+        EngineUnusable
+            Says what is missing.
+        """
+        vasp_command(self._command)
+        check_custodian()
+
     def write(self, job: Job, folder: Path) -> None:
         """Write INCAR, KPOINTS, POSCAR and POTCAR or POTCAR.spec into `folder`."""
         from screening.validation.vasp_inputs import write_vasp_inputs
@@ -60,7 +69,7 @@ class VaspEngine:
         ------
         CalculationFailed
             With custodian's reason in words.
-        UserError
+        EngineUnusable
             When there is no command, or no custodian.
         """
         run_vasp_job(folder, vasp_command(self._command))
@@ -94,7 +103,8 @@ def run_vasp_job(folder: Path, command: list[str]) -> None:
             run_custodian(folder, command)
         except Died as error:
             if start == STARTS:
-                raise CalculationFailed(f"{error}{_potcar_hint(folder)}") from error
+                failure = CalculationFailed if _has_computed(folder) else CommandDied
+                raise failure(f"{error}{_potcar_hint(folder)}") from error
             logger.warning("%s died (%s) and is started again", folder, error)
             continue
         break
@@ -120,20 +130,20 @@ def vasp_command(command: str | None) -> list[str]:
 
     Raises
     ------
-    UserError
+    EngineUnusable
         When none is known, or its program does not exist.
     """
     from pymatgen.core import SETTINGS
 
     text = command or os.environ.get(COMMAND_VARIABLE) or SETTINGS.get("PMG_VASP_EXE") or ""
-    words = shlex.split(os.path.expandvars(text))
-    if not words:
-        raise UserError(f"no command starts VASP; give --command, or set {COMMAND_VARIABLE}.")
-    if Path(words[0]).is_file():
-        words[0] = str(Path(words[0]).absolute())  # not resolved: a link may be what makes it run
-    elif shutil.which(words[0]) is None:
-        raise UserError(f"the VASP command {words[0]!r} does not exist; load its module or give its path.")
-    return words
+    if not text.strip():
+        raise EngineUnusable(f"no command starts VASP; give --command, or set {COMMAND_VARIABLE}.")
+    return start_words(text)
+
+
+def _has_computed(folder: Path) -> bool:
+    """Whether an electronic step was written, by a band in one of its images."""
+    return any(path.is_file() and path.stat().st_size for path in (*folder.glob("OSZICAR"), *folder.glob("*/OSZICAR")))
 
 
 def _potcar_hint(folder: Path) -> str:

@@ -1,5 +1,7 @@
 """Bad input to `screen validate` is one sentence that says what to do, and nothing is written."""
 
+import re
+import sys
 from dataclasses import replace
 
 import pytest
@@ -126,3 +128,66 @@ def test_settings_of_ones_own(tmp_path):
     assert pick_settings(str(file), None).name == "ours"
     assert pick_settings(None, None).name == "kim2026"
     assert pick_settings("mp", "vasp").name == "mp"
+
+
+MISSING = {
+    "no-such-program": "'no-such-program' does not exist",
+    "mpirun.toy -n 32 no-such-program": "'no-such-program' does not exist",
+    "mpirun.toy --bind-to core -np 4 --map-by ppr:2:node no-such-program -x": "'no-such-program' does not exist",
+    "srun.toy --ntasks=4 ./no-such-program": "'./no-such-program' does not exist",
+    "env OMP_NUM_THREADS=1 mpirun.toy -n 2 no-such-program": "'no-such-program' does not exist",
+    "OMP_NUM_THREADS=1 sh": "put env before it",
+    "sh > vasp.log": "no shell reads it",
+    "sh 'unclosed": "quotation mark",
+    "{run}": "is a folder",
+    "{run}/summary.yaml": "not executable",
+    "mpirun.toy -n 2 {run}/summary.yaml": "not executable",
+    "  ": "no command starts VASP",
+}
+
+
+@pytest.mark.parametrize("command", MISSING)
+def test_command_that_cannot_start_is_one_sentence_before_anything_is_written(command, run, tmp_path, monkeypatch):
+    for launcher in ("mpirun.toy", "srun.toy"):
+        (tmp_path / launcher).write_text("#!/bin/sh\n")
+        (tmp_path / launcher).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setattr("screening.validation.start_command.LAUNCHERS", {"mpirun.toy", "srun.toy", "env"})
+    monkeypatch.delenv("COATSCREEN_VASP", raising=False)
+    before = sorted(run.iterdir())
+    with pytest.raises(UserError) as caught:
+        invoke(run, "--run", "--command", command.format(run=run))
+    assert MISSING[command] in str(caught.value)
+    assert len(str(caught.value).splitlines()) == 1
+    assert sorted(run.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("package", "arguments", "words"),
+    [
+        ("custodian.vasp.jobs", ["--command", "true"], "coatscreen[dft]"),
+        ("gpaw", ["--engine", "gpaw"], "GPAW is"),
+    ],
+)
+def test_missing_package_is_one_sentence(package, arguments, words, run, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.setattr("screening.validation.gpaw_engine.find_spec", lambda name: None)
+    before = sorted(run.iterdir())
+    with pytest.raises(UserError, match=re.escape(words)):
+        invoke(run, "--run", *arguments)
+    assert sorted(run.iterdir()) == before
+
+
+@pytest.mark.parametrize("broken", [True, False])
+def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, tmp_path, monkeypatch):
+    from screening.validation import gpaw_engine
+    from screening.validation.settings import load_validation_settings
+
+    (tmp_path / "gpaw.py").write_text("import no_such_libxc\n" if broken else "setup_paths = ['nowhere']\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "gpaw", raising=False)
+    monkeypatch.setattr(gpaw_engine, "find_spec", lambda name: name == "gpaw" or None)
+    engine = gpaw_engine.GpawEngine(load_validation_settings("gpaw-pbe"))
+    with pytest.raises(UserError, match="no_such_libxc" if broken else "GPAW_SETUP_PATH"):
+        engine.check()
+    monkeypatch.delitem(sys.modules, "gpaw", raising=False)

@@ -24,6 +24,9 @@ class EmtEngine:
     name: str = "emt"
     computed: list[str] = field(default_factory=list)
 
+    def check(self) -> None:
+        pass
+
     def write(self, job: Job, folder: Path) -> None:
         images = job.images or (job.atoms,)
         write(folder / "start.extxyz", list(images))

@@ -9,6 +9,8 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from emt_engine import EmtEngine
 
+from screening.errors import UserError
+from screening.validation.engines import CommandDied, EngineUnusable
 from screening.validation.folders import state_of, write_job
 from screening.validation.jobs import Job
 from screening.validation.runner import ordered, run_jobs, write_jobs
@@ -187,3 +189,51 @@ def energy_of(atoms: Atoms) -> float:
     copy = atoms.copy()
     copy.calc = EMT()
     return copy.get_potential_energy()
+
+
+class Failing(EmtEngine):
+    """Raises a given error instead of computing."""
+
+    def __init__(self, *errors):
+        super().__init__()
+        self.errors = list(errors)
+
+    def run(self, folder):
+        if self.errors and (error := self.errors.pop(0)) is not None:
+            raise error
+        super().run(folder)
+
+
+def five_jobs():
+    return [job(f"c/{number}", crystal(seed=number)) for number in range(5)]
+
+
+def test_engine_that_is_not_there_stops_at_the_first_job(tmp_path):
+    engine, events = Failing(EngineUnusable("the VASP command 'x' does not exist.")), []
+    write_all(five_jobs(), tmp_path, engine)
+    with pytest.raises(UserError, match="does not exist"):
+        run_jobs(five_jobs(), engine, tmp_path, on_event=events.append)
+    assert [event.number for event in events] == [1]
+
+
+def test_command_that_dies_at_once_in_job_after_job_is_not_started_for_all(tmp_path):
+    died = CommandDied("it ended with exit code 3; its last words: the licence is gone")
+    engine, events = Failing(died, died, died, died), []
+    write_all(five_jobs(), tmp_path, engine)
+    with pytest.raises(UserError, match=r"3 jobs in a row.*the licence is gone"):
+        run_jobs(five_jobs(), engine, tmp_path, on_event=events.append)
+    assert [e.outcome.status for e in events if e.outcome is not None] == ["failed"] * 3
+    now_and_then = Failing(died, died, None, died, died)
+    assert [o.status for o in run_jobs(five_jobs(), now_and_then, tmp_path)] == [
+        "failed", "failed", "done", "failed", "failed",
+    ]  # fmt: skip
+
+
+def test_what_one_job_lacks_is_its_reason_without_a_traceback(tmp_path, caplog):
+    engine = Failing(UserError("the settings name no POTCAR for Cf."), ZeroDivisionError("a bug"))
+    write_all(five_jobs(), tmp_path, engine)
+    outcomes = run_jobs(five_jobs(), engine, tmp_path)
+    assert [o.status for o in outcomes] == ["failed", "failed", "done", "done", "done"]
+    assert outcomes[0].reason == "the settings name no POTCAR for Cf."
+    assert outcomes[1].reason == "ZeroDivisionError: a bug"
+    assert "Traceback" not in caplog.text

@@ -15,7 +15,7 @@ from vasp_runs import VPMDK, nickel_oxide, write_inputs
 from screening.errors import UserError
 from screening.validation import custodian_run
 from screening.validation.calculation import CalculationUnreadable
-from screening.validation.engines import CalculationFailed
+from screening.validation.engines import CalculationFailed, CommandDied, EngineUnusable
 from screening.validation.read_vasp import read_vasp
 from screening.validation.vasp_engine import VaspEngine, is_finished, run_vasp_job, vasp_command
 
@@ -160,3 +160,36 @@ def test_missing_command_is_a_sentence(monkeypatch):
         vasp_command("no-such-vasp-here -n 4")
     monkeypatch.setenv("COATSCREEN_VASP", "sh -c true")
     assert vasp_command(None) == ["sh", "-c", "true"]
+
+
+@pytest.mark.parametrize(("code", "words"), [(127, "not found"), (126, "Permission denied")])
+def test_wrapper_whose_program_is_missing_stops_everything_at_its_first_start(code, words, tmp_path):
+    folder = write_inputs(tmp_path / "job", nickel_oxide())
+    script = tmp_path / "vasp.sh"
+    program = "no-such-vasp" if code == 127 else str(folder / "INCAR")
+    script.write_text(f"#!/bin/sh\necho started >> {tmp_path}/starts\n{program}\n")
+    script.chmod(0o755)
+    with pytest.raises(EngineUnusable, match=f"exit code {code}") as caught:
+        engine(str(script)).run(folder)
+    assert words in str(caught.value)
+    assert "missing or not executable" in str(caught.value)
+    assert (tmp_path / "starts").read_text() == "started\n"
+
+
+def test_program_that_the_system_cannot_start_is_one_sentence(tmp_path):
+    folder = write_inputs(tmp_path / "job", nickel_oxide())
+    script = tmp_path / "vasp.sh"
+    script.write_text("#!/no/such/shell\n")
+    script.chmod(0o755)
+    with pytest.raises(EngineUnusable, match=r"cannot be started \(No such file or directory\)"):
+        engine(str(script)).run(folder)
+
+
+def test_death_before_anything_was_computed_is_told_from_a_later_one(tmp_path):
+    command = ["sh", "-c", "echo the licence is gone >&2; exit 3"]
+    with pytest.raises(CommandDied):
+        run_vasp_job(write_inputs(tmp_path / "at-once", nickel_oxide()), command)
+    folder = write_inputs(tmp_path / "later", nickel_oxide())
+    with pytest.raises(CalculationFailed) as caught:
+        run_vasp_job(folder, ["sh", "-c", "echo 1 F= -.1 > OSZICAR; exit 3"])
+    assert not isinstance(caught.value, CommandDied)
