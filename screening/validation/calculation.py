@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
@@ -57,6 +58,18 @@ class Frame:
     energy: float
     forces: NDArray[Any] | None = None
     stress: NDArray[Any] | None = None
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """Which of its parts hold NaN or an infinity, as what Fortran prints as ``****`` is read."""
+        parts = {
+            "energy": self.energy,
+            "forces": self.forces,
+            "stress": self.stress,
+            "positions": self.atoms.positions,
+            "cell": self.atoms.cell.array,
+        }
+        return tuple(name for name, part in parts.items() if not _is_finite(part))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +127,18 @@ class Calculation:
 
     @property
     def converged(self) -> bool:
-        return self.electronic_converged and self.ionic_converged is not False
+        return self.electronic_converged and self.ionic_converged is not False and not self.final.not_finite
+
+    @property
+    def not_finite(self) -> tuple[str, ...]:
+        """Which of its values hold NaN or an infinity; such a calculation must not be kept."""
+        values = {"charge": self.charge, "band gap": self.band_gap, "magnetic moments": self.magnetic_moments}
+        of_frames = {name for frame in self.frames for name in frame.not_finite}
+        return tuple(sorted(of_frames | {name for name, value in values.items() if not _is_finite(value)}))
+
+
+def _is_finite(value: Any) -> bool:
+    return value is None or bool(np.isfinite(np.asarray(value, dtype=float)).all())
 
 
 def fidelity_name(method: Method, settings: str, simulated_by: str | None = None) -> str:
@@ -130,3 +154,7 @@ def fidelity_name(method: Method, settings: str, simulated_by: str | None = None
 
 class CalculationUnreadable(Exception):
     """Files that are no calculation or a broken one; the text is a reason a user can act on."""
+
+
+class NotFinite(CalculationUnreadable):
+    """Files that could be read, but the numbers that count are ``****``, NaN or infinite."""

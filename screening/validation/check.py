@@ -42,9 +42,14 @@ def check_convergence(calculation: Calculation) -> Verdict:
         refusals.append("the electronic steps did not converge")
     if calculation.ionic_converged is False:
         steps = calculation.details.get("ionic_steps", len(calculation.frames))
-        refusals.append(f"the relaxation did not converge ({steps} ionic steps)")
-    if not abs(calculation.energy) < float("inf"):
+        why = calculation.details.get("not_relaxed", f"{steps} ionic steps")
+        refusals.append(f"the relaxation did not converge ({why})")
+    if "energy" in calculation.final.not_finite:
         refusals.append(f"its energy is {calculation.energy} eV")
+    elif calculation.not_finite:
+        refusals.append(f"no finite number: {', '.join(calculation.not_finite)}")
+    if refusals:  # what was left out while reading is said with the refusal, since its notes are not shown
+        refusals += calculation.details.get("warnings", [])
     dropped = int(calculation.details.get("unconverged_steps", 0))
     if dropped and calculation.electronic_converged:
         flags.append(flag("left_out_{n}_unconverged_steps", n=dropped))
@@ -101,7 +106,8 @@ def as_settings(calculation: Calculation, settings: ValidationSettings) -> Calcu
     """A calculation whose file does not name its method, taken on the user's word as made with `settings`."""
     if calculation.method.functional != UNKNOWN:
         return calculation
-    details = {**calculation.details, "warnings": ["its file does not say the method: taken as told"]}
+    told = "its file does not say the method: taken as told"
+    details = {**calculation.details, "warnings": [*calculation.details.get("warnings", []), told]}
     return replace(calculation, method=settings.expected(calculation.atoms), settings=settings.name, details=details)
 
 

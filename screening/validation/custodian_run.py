@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.validation.engines import CalculationFailed, EngineUnusable
-from screening.validation.read_vasp import image_folders
+from screening.validation.vasp_bands import image_folders
 
 if TYPE_CHECKING:
     from custodian.custodian import Custodian, ErrorHandler

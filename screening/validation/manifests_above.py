@@ -14,8 +14,8 @@ from screening.errors import UserError
 from screening.validation.calculation import CalculationUnreadable
 from screening.validation.jobs import MANIFEST, Manifest, read_manifest
 from screening.validation.library_files import Accepted, in_words
-from screening.validation.read_vasp import JOB_FILE
 from screening.validation.shown_names import holds, plain
+from screening.validation.vasp_bands import JOB_FILE
 
 logger = logging.getLogger(__name__)
 

@@ -9,8 +9,6 @@ from typing import Any
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
 
 OWN_INPUT = "calculation.json"
-HEAD = 400
-BANNER = re.compile(r"\|__\|\|  \| \|\||\|__ \|  _\|___\|_____\|")  # of GPAW 26, and of those before
 
 
 def read_gpaw(folder: Path) -> list[Calculation]:
@@ -24,12 +22,6 @@ def read_gpaw(folder: Path) -> list[Calculation]:
     from screening.validation.gpaw_engine import read_gpaw_folder
 
     return list(read_gpaw_folder(folder))
-
-
-def is_gpaw_log(path: Path) -> bool:
-    """Whether a text file starts with GPAW's banner."""
-    with path.open("rb") as file:
-        return BANNER.search(file.read(HEAD).decode("utf-8", errors="replace")) is not None
 
 
 def read_gpw(path: Path) -> Calculation:

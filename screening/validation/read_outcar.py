@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import logging
+import math
 import re
 import warnings
 from pathlib import Path
@@ -11,16 +13,45 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
+from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method, NotFinite
+from screening.validation.frame_choice import keep_steps
+from screening.validation.outcar_summary import OutcarSummary, outcar_text, summarize
+from screening.validation.vasp_bands import without_band_forces
 from screening.validation.vasp_marks import find_simulation
-from screening.validation.vasp_method import U_TOLERANCE, functional_name, method_of_inputs, potcar_labels
+from screening.validation.vasp_method import (
+    element_of,
+    functional_name,
+    hubbard_of_tags,
+    method_of_inputs,
+    potcar_labels,
+)
+from screening.validation.vasp_relaxation import (
+    ALL_USED,
+    Relaxation,
+    relaxation_of,
+    sentence,
+    was_stopped,
+    why_not_relaxed,
+)
+from screening.validation.vasp_switches import whole
 
 logger = logging.getLogger(__name__)
 
-END_MARK = "General timing and accounting informations"
-ELECTRONIC_DONE = "aborting loop because EDIFF is reached"
-IONIC_DONE = "reached required accuracy"
-STEP_ENERGY = "FREE ENERGIE OF THE ION-ELECTRON SYSTEM"
+TAGS = (
+    "ENCUT|ISPIN|NSW|IBRION|ISIF|PSTRESS|EDIFF|EDIFFG|NELECT|GGA|METAGGA|IVDW|LVDW|LUSE_VDW|LHFCALC|HFSCREEN|NELM"
+    "|IMAGES|LDAU"
+)
+LISTS = "LDAUL|LDAUU|LDAUJ"
+U_BLOCK = "LDA+U is selected"
+LISTED = 0.051  # eV; half of the last digit that VASP lists
+STARS = re.compile(r"\*{2,}")
+COLUMNS = 6  # of a row of positions and forces, of a lattice vector and its reciprocal, of a stress
+
+
+class _NamedText(io.StringIO):
+    """Text with the name that ASE asks a file for; a folder of it does not exist, so that ASE looks nowhere else."""
+
+    name = "none/OUTCAR"
 
 
 def read_outcar(folder: Path, path: Path) -> Calculation:
@@ -30,68 +61,73 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
     ------
     CalculationUnreadable
         When OUTCAR is incomplete or cannot be parsed.
+    NotFinite
+        When the numbers that count are ``****`` or NaN.
     """
-    text = _text(path)
-    if END_MARK not in text:
+    text = outcar_text(path)
+    summary = summarize(text)
+    if not summary.complete:
         raise CalculationUnreadable(f"{path.name} is incomplete: VASP was stopped before it ended")
     simulation = find_simulation(folder, outcar=path)
-    frames = _frames(path)
     tags = _tags(text)
     inputs = method_of_inputs(folder.parent if folder.name.isdigit() else folder)
-    method = inputs if simulation else _method(text, tags, inputs)
-    done = simulation is not None or text.count(ELECTRONIC_DONE) >= len(frames)
-    moves = int(tags.get("NSW", 0)) > 1 and int(tags.get("IBRION", -1)) in (1, 2, 3)
-    if simulation is not None:
-        moves = False
-    return Calculation(
+    method = inputs if simulation else _method(text, summary, tags, inputs)
+    relaxation = None if simulation is not None else relaxation_of(tags)
+    frames = _frames(path, text)
+    if len(frames) != len(summary.electronic):
+        raise CalculationUnreadable(
+            f"{path.name} holds {len(frames)} structures and {len(summary.electronic)} energies"
+        )
+    electronic = [True] * len(frames) if simulation is not None else list(summary.electronic)
+    kept = keep_steps(frames, electronic, relaxation=relaxation is not None)
+    details: dict[str, Any] = {
+        "ionic_steps": len(frames),
+        "simulation_marks": list(simulation.marks) if simulation else [],
+        "files": [str(path)],
+        **kept.details,
+    }
+    if relaxation is not None:
+        energies = [summary.free_energies[position] for position in kept.positions]
+        reason = _why_not_relaxed(relaxation, kept.frames[-1], energies, folder, summary, tags)
+        if reason is not None:
+            stopped = was_stopped(tags, folder, summary.ending)
+            details["not_relaxed"] = sentence(relaxation, reason, len(frames), stopped=stopped)
+    calculation = Calculation(
         source=str(folder),
         method=method,
-        frames=frames,
-        electronic_converged=done,
-        ionic_converged=(IONIC_DONE in text) if moves else None,
+        frames=kept.frames,
+        electronic_converged=kept.electronic_converged,
+        ionic_converged=None if relaxation is None else "not_relaxed" not in details,
         charge=_charge(text, tags),
         magnetic_moments=magnetic_moments(path, len(frames[-1].atoms)) if method.spin and not simulation else None,
         simulated_by=simulation.model if simulation else None,
-        details={
-            "ionic_steps": len(frames),
-            "simulation_marks": list(simulation.marks) if simulation else [],
-            "files": [str(path)],
-        },
+        details=details,
     )
+    return without_band_forces(calculation) if whole(tags, "IMAGES", 0) > 0 else calculation
 
 
 def magnetic_moments(outcar: Path | None, n_atoms: int) -> NDArray[Any] | None:
-    """Moment of each atom, Bohr magnetons, (N,); None when OUTCAR does not list them."""
+    """Moment of each atom, Bohr magnetons, (N,); None when OUTCAR does not list them as numbers."""
     from pymatgen.io.vasp.outputs import Outcar
 
     if outcar is None:
         return None
     try:
         rows = Outcar(outcar).magnetization
+        moments = np.array([float(row["tot"]) for row in rows if not isinstance(row["tot"], str)])
     except Exception as error:  # the moments are a by-product: pymatgen's complaint must not cost the calculation
         logger.warning("%s: the magnetic moments cannot be read (%s)", outcar, error)
         return None
-    moments = np.array([float(row["tot"]) for row in rows if not isinstance(row["tot"], str)])
-    return moments if len(moments) == n_atoms else None
+    return moments if len(moments) == n_atoms and np.isfinite(moments).all() else None
 
 
-def _text(path: Path) -> str:
-    from monty.io import zopen
-
-    try:
-        with zopen(path, mode="rb") as file:
-            return bytes(file.read()).decode("utf-8", errors="replace")
-    except (OSError, EOFError) as error:
-        raise CalculationUnreadable(f"{path.name} cannot be read ({error})") from error
-
-
-def _frames(path: Path) -> tuple[Frame, ...]:
+def _frames(path: Path, text: str) -> list[Frame]:
     from ase.io import read
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            images = read(path, index=":", format="vasp-out")
+            images = read(_NamedText(_with_nan(text)), index=":", format="vasp-out")
         frames = []
         for image in images:
             results = image.calc.results
@@ -103,39 +139,114 @@ def _frames(path: Path) -> tuple[Frame, ...]:
         raise CalculationUnreadable(f"{path.name} cannot be parsed ({error})") from error
     if not frames:
         raise CalculationUnreadable(f"{path.name} holds no finished ionic step")
-    return tuple(frames)
+    return frames
+
+
+def _with_nan(text: str) -> str:
+    """The same text with NaN for ``****``, of which two columns may touch: such a row becomes NaN as a whole."""
+    if "**" not in text:
+        return text
+    lines = text.split("\n")
+    table = False
+    for number, line in enumerate(lines):
+        if "POSITION  " in line or "direct lattice vectors" in line:
+            table = True
+        elif table and line.strip() and not re.fullmatch(r"[-\s]*|[-+.\d\sEe*]*|.*nan.*", line, re.IGNORECASE):
+            table = False
+        if "**" in line:
+            if "in kB" in line:
+                lines[number] = "  in kB " + " nan" * COLUMNS
+            else:
+                lines[number] = " nan" * COLUMNS if table else STARS.sub(" nan ", line)
+    return "\n".join(lines)
+
+
+def _why_not_relaxed(
+    relaxation: Relaxation,
+    final: Frame,
+    energies: list[float],
+    folder: Path,
+    summary: OutcarSummary,
+    tags: dict[str, Any],
+) -> str | None:
+    """OUTCAR says itself whether the goal was reached; forces far above it are another word than that."""
+    free = _selective_dynamics(folder, len(final.atoms))
+    reason = why_not_relaxed(relaxation, final, energies, free)
+    if not summary.reached_accuracy:
+        return reason or (ALL_USED if len(summary.electronic) >= relaxation.max_steps else None)
+    if reason is None or whole(tags, "IMAGES", 0) > 0:
+        return None
+    known = free is not None or any((folder / name).is_file() for name in ("CONTCAR", "POSCAR"))
+    return f"{reason}, although OUTCAR says that it reached the required accuracy" if known else None
+
+
+def _selective_dynamics(folder: Path, n_atoms: int) -> NDArray[np.bool_] | None:
+    """Flags (N, 3) of the structure beside an OUTCAR, which does not repeat them; None without."""
+    from pymatgen.io.vasp.inputs import Poscar
+
+    for name in ("CONTCAR", "POSCAR"):
+        path = folder / name
+        try:
+            flags = Poscar.from_file(path, check_for_potcar=False).selective_dynamics if path.is_file() else None
+        except Exception as error:  # pymatgen raises whatever the broken place happens to raise
+            logger.debug("%s is not used: %s", path, error)
+            continue
+        if flags is not None and np.shape(flags) == (n_atoms, 3):
+            return np.array(flags, dtype=bool)
+    return None
 
 
 def _tags(text: str) -> dict[str, Any]:
-    """The parameters OUTCAR prints that decide the method; the first value of each counts."""
-    names = "ENCUT|ISPIN|NSW|IBRION|NELECT|GGA|METAGGA|IVDW|LHFCALC|HFSCREEN|NELM"
+    """The parameters OUTCAR prints that decide the method; the first value of each counts.
+
+    U values count where VASP says that it uses them: an OUTCAR may begin with the INCAR and its switched-off values.
+    """
     found: dict[str, Any] = {}
-    for name, value in re.findall(rf"^\s*({names})\s*=\s*([^\s;]+)", text, re.MULTILINE):
+    for name, value in re.findall(rf"^\s*({TAGS})\s*=\s*([^\s;]+)", text, re.MULTILINE):
         try:
             found.setdefault(name, float(value))
         except ValueError:
-            found.setdefault(name, value.upper().startswith(("T", ".T")) if name == "LHFCALC" else value)
+            found.setdefault(name, value)
+    return {**found, **_lists(text)}
+
+
+def _lists(text: str) -> dict[str, Any]:
+    """U values: the first that are listed, with LDAU on where VASP says so itself."""
+    found: dict[str, Any] = {"LDAU": True} if U_BLOCK in text else {}
+    for name, values in re.findall(rf"\b({LISTS})\s*=\s*([-+\d.*eE \t]+)", text):
+        found.setdefault(name, values.strip())
     return found
 
 
-def _method(text: str, tags: dict[str, Any], inputs: Method) -> Method:
-    titles = [line.strip() for line in dict.fromkeys(re.findall(r"^\s*TITEL\s*=\s*(.+)$", text, re.MULTILINE))]
-    if not titles:
-        titles = list(dict.fromkeys(title.strip() for title in re.findall(r"^ POTCAR:\s+(.+)$", text, re.MULTILINE)))
-    symbols = list(potcar_labels(titles))
-    values = re.search(r"LDAUU\s*=\s*([-\d. \t]+)", text)
-    exchange = re.search(r"LDAUJ\s*=\s*([-\d. \t]+)", text)
-    us = [float(u) for u in values.group(1).split()] if values else []
-    js = [float(j) for j in exchange.group(1).split()] if exchange else [0.0] * len(us)
-    net = {symbol: u - j for symbol, u, j in zip(symbols, us, js, strict=False)}
+def _hubbard(text: str, tags: dict[str, Any], symbols: list[str], inputs: Method) -> dict[str, float]:
+    """U that VASP says it uses; its listing has one decimal, so that an INCAR which agrees with it is more exact."""
+    start = text.find(U_BLOCK)
+    if start < 0:
+        return hubbard_of_tags(tags, symbols)
+    used = hubbard_of_tags(_lists(text[start:]), symbols)
+    exact = inputs.hubbard
+    if any(abs(u - _echoed(tags, symbols).get(symbol, math.inf)) < LISTED for symbol, u in used.items()):
+        exact = _echoed(tags, symbols)
+    return {symbol: exact[symbol] if abs(u - exact.get(symbol, math.inf)) < LISTED else u for symbol, u in used.items()}
+
+
+def _echoed(tags: dict[str, Any], symbols: list[str]) -> dict[str, float]:
+    try:
+        return hubbard_of_tags(tags, symbols)
+    except CalculationUnreadable as error:
+        logger.debug("the INCAR in OUTCAR is not used: %s", error)
+        return {}
+
+
+def _method(text: str, summary: OutcarSummary, tags: dict[str, Any], inputs: Method) -> Method:
     return Method(
         engine="vasp",
-        functional=functional_name(tags, titles),
-        hubbard={symbol: u for symbol, u in net.items() if abs(u) > U_TOLERANCE},
+        functional=functional_name(tags, summary.titles),
+        hubbard=_hubbard(text, tags, [element_of(title) for title in summary.titles], inputs),
         cutoff=float(tags["ENCUT"]) if "ENCUT" in tags else None,
-        potentials=potcar_labels(titles),
+        potentials=potcar_labels(summary.titles),
         kpoints=inputs.kpoints,
-        spin=int(tags.get("ISPIN", 1)) == 2,
+        spin=whole(tags, "ISPIN", 1) == 2,
     )
 
 
@@ -145,6 +256,10 @@ def _charge(text: str, tags: dict[str, Any]) -> float:
     valences = re.search(r"Ionic Valenz\s*\n\s*ZVAL\s*=\s*([\d. ]+)", text)
     if counts is None or valences is None or "NELECT" not in tags:
         return 0.0
+    try:
+        electrons = float(tags["NELECT"])
+    except ValueError as error:
+        raise NotFinite(f"NELECT is {tags['NELECT']} in OUTCAR, so that the charge is unknown") from error
     pairs = zip(valences.group(1).split(), counts.group(1).split(), strict=False)
-    charge = sum(float(valence) * int(count) for valence, count in pairs) - float(tags["NELECT"])
+    charge = sum(float(valence) * int(count) for valence, count in pairs) - electrons
     return 0.0 if abs(charge) < 1e-4 else round(charge, 4)

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.validation.calculation import Method
+from screening.validation.calculation import CalculationUnreadable, Method
+from screening.validation.vasp_switches import is_on, numbers, read_incar, real, reported_tags, whole
 
 if TYPE_CHECKING:
-    from pymatgen.io.vasp.inputs import Incar
     from pymatgen.io.vasp.outputs import Vasprun
 
 # https://www.vasp.at/wiki/index.php/GGA
@@ -17,7 +17,8 @@ GGA_NAMES = {
     "pe": "pbe", "ps": "pbesol", "re": "revpbe", "rp": "rpbe", "am": "am05", "91": "pw91", "ca": "lda",
     "or": "optpbe", "bo": "optb88", "mk": "optb86b",
 }  # fmt: skip
-UNSET = {"", "--", "none", "f", ".false."}
+META_NAMES = {"r2sca": "r2scan"}  # VASP's own listing shortens names to five letters
+UNSET = {"", "--", "none", "f", ".f.", "false", ".false."}
 U_TOLERANCE = 1e-6
 
 
@@ -32,25 +33,25 @@ def functional_name(tags: Mapping[str, Any], titles: Sequence[str]) -> str:
         TITEL of each POTCAR; without a GGA tag the functional is the one the POTCARs were made with.
     """
     meta, gga = _text(tags, "METAGGA"), _text(tags, "GGA")
-    if tags.get("LHFCALC"):
-        screened = abs(float(tags.get("HFSCREEN") or 0.0)) > U_TOLERANCE
+    if is_on(tags.get("LHFCALC")):
+        screened = abs(real(tags, "HFSCREEN", 0.0)) > U_TOLERANCE
         name = "hse06" if screened else "pbe0"
     elif meta not in UNSET:
-        name = meta
+        name = META_NAMES.get(meta, meta)
     elif gga not in UNSET:
         name = GGA_NAMES.get(gga, gga)
     else:
         family = titles[0].split()[0].upper() if titles else "PAW_PBE"
         name = "pbe" if family == "PAW_PBE" else "pw91" if family == "PAW_GGA" else "lda"
-    vdw = int(tags.get("IVDW") or 0)
-    if vdw or tags.get("LUSE_VDW"):
+    vdw = whole(tags, "IVDW", 0) or (1 if is_on(tags.get("LVDW")) else 0)
+    if vdw or is_on(tags.get("LUSE_VDW")):
         name += {1: "+d2", 10: "+d2", 11: "+d3", 12: "+d3bj"}.get(vdw, "+vdw")
     return name
 
 
 def potcar_labels(titles: Sequence[str]) -> dict[str, str]:
     """Element to POTCAR label, from ``PAW_PBE Li_sv 10Sep2004`` or a bare symbol such as ``Li_sv``."""
-    return {label_symbol(title).split("_")[0].split(".")[0]: title.strip() for title in titles if title.strip()}
+    return {element_of(title): title.strip() for title in titles if title.strip()}
 
 
 def label_symbol(label: str) -> str:
@@ -60,16 +61,22 @@ def label_symbol(label: str) -> str:
 
 
 def method_of_vasprun(run: Vasprun) -> Method:
-    """Method that VASP reports: its own parameters, completed by the INCAR tags that it echoes."""
-    tags = {**run.parameters, **run.incar}
+    """Method that VASP reports: its own parameters, completed by the INCAR tags that it echoes.
+
+    Raises
+    ------
+    CalculationUnreadable
+        When U is on, but its values are not told.
+    """
+    tags = reported_tags(run.parameters, run.incar)
     return Method(
         engine="vasp",
         functional=functional_name(tags, run.potcar_symbols),
-        hubbard={element: float(u) for element, u in run.hubbards.items() if abs(u) > U_TOLERANCE},
+        hubbard=hubbard_of_tags(tags, [element_of(title) for title in run.potcar_symbols]),
         cutoff=float(tags.get("ENMAX") or tags.get("ENCUT") or 0.0) or None,
         potentials=potcar_labels(run.potcar_symbols),
         kpoints=_divisions(run.kpoints),
-        spin=int(tags.get("ISPIN") or 1) == 2,
+        spin=whole(tags, "ISPIN", 1) == 2,
     )
 
 
@@ -78,19 +85,19 @@ def method_of_inputs(folder: Path) -> Method:
 
     This is all there is for a program that only pretends to be VASP, which reports none of it.
     """
-    from pymatgen.io.vasp.inputs import Incar, Kpoints
+    from pymatgen.io.vasp.inputs import Kpoints
 
-    incar = Incar.from_file(folder / "INCAR") if (folder / "INCAR").is_file() else Incar({})
+    incar = read_incar(folder)
     kpoints = _divisions(Kpoints.from_file(folder / "KPOINTS")) if (folder / "KPOINTS").is_file() else None
     titles = input_titles(folder)
     return Method(
         engine="vasp",
         functional=functional_name(incar, [title for title in titles if len(title.split()) > 1]),
         hubbard=_hubbard_of_inputs(incar, folder),
-        cutoff=float(incar.get("ENCUT", 0.0)) or None,
+        cutoff=real(incar, "ENCUT", 0.0) or None,
         potentials=potcar_labels(titles),
         kpoints=kpoints,
-        spin=int(incar.get("ISPIN", 1)) == 2,
+        spin=whole(incar, "ISPIN", 1) == 2,
     )
 
 
@@ -105,17 +112,53 @@ def input_titles(folder: Path) -> list[str]:
     return []
 
 
-def _hubbard_of_inputs(incar: Incar, folder: Path) -> dict[str, float]:
+def hubbard_of_tags(tags: Mapping[str, Any], symbols: Sequence[str]) -> dict[str, float]:
+    """U - J (eV) of each element that has one.
+
+    The values count only while LDAU is on: INCAR and OUTCAR echo them in any case. LDAUL = -1 switches a species off.
+
+    Parameters
+    ----------
+    symbols
+        Element of each species, in VASP's order; one may occur twice.
+
+    Raises
+    ------
+    CalculationUnreadable
+        When LDAU is on and the values are missing, too few or differ between two species of one element.
+    """
+    if not is_on(tags.get("LDAU")):
+        return {}
+    try:
+        us, js, shells = (numbers(tags.get(name)) for name in ("LDAUU", "LDAUJ", "LDAUL"))
+    except ValueError as error:
+        raise CalculationUnreadable(f"LDAU is on, but its values cannot be read ({error})") from error
+    if not us and not (shells and all(shell < 0 for shell in shells)):
+        raise CalculationUnreadable("LDAU is on, but the U values (LDAUU) are not in the files")
+    if len(us) < len(symbols) and any(abs(u) > U_TOLERANCE for u in us):
+        raise CalculationUnreadable(f"LDAUU has {len(us)} values for {len(symbols)} species ({', '.join(symbols)})")
+    js += [0.0] * (len(us) - len(js))
+    shells += [0.0] * (len(us) - len(shells))
+    found: dict[str, float] = {}
+    for symbol, u, j, shell in zip(symbols, us, js, shells, strict=False):
+        net = u - j if shell >= 0 else 0.0
+        if abs(found.setdefault(symbol, net) - net) > U_TOLERANCE:
+            raise CalculationUnreadable(f"two species of {symbol} have different U ({found[symbol]:g} and {net:g} eV)")
+    return {symbol: u for symbol, u in found.items() if abs(u) > U_TOLERANCE}
+
+
+def element_of(title: str) -> str:
+    """Element of a POTCAR label."""
+    return label_symbol(title).split("_")[0].split(".")[0]
+
+
+def _hubbard_of_inputs(incar: Mapping[str, Any], folder: Path) -> dict[str, float]:
     from pymatgen.io.vasp.inputs import Poscar
 
     poscar = next((p for p in (folder / "POSCAR", folder / "00" / "POSCAR") if p.is_file()), None)
-    if not incar.get("LDAU") or poscar is None:
+    if not is_on(incar.get("LDAU")) or poscar is None:
         return {}
-    symbols = Poscar.from_file(poscar, check_for_potcar=False).site_symbols
-    values, exchange = list(incar.get("LDAUU", [])), list(incar.get("LDAUJ", []))
-    exchange += [0.0] * (len(values) - len(exchange))
-    net = {symbol: float(u) - float(j) for symbol, u, j in zip(symbols, values, exchange, strict=False)}
-    return {symbol: u for symbol, u in net.items() if abs(u) > U_TOLERANCE}
+    return hubbard_of_tags(incar, Poscar.from_file(poscar, check_for_potcar=False).site_symbols)
 
 
 def _divisions(kpoints: Any) -> tuple[int, int, int] | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from screening.structures.elements import BadStructure
 from screening.structures.poscar_file import read_poscar
-from screening.validation.read_vasp import image_folders
+from screening.validation.vasp_bands import image_folders
 
 logger = logging.getLogger(__name__)
 
