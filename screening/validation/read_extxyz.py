@@ -2,59 +2,144 @@
 
 from __future__ import annotations
 
+import io
 import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
+from screening.validation.extxyz_labels import VOIGT, Labels, NotUsable, labels_of
+from screening.validation.frame_choice import left_out
 
 FIDELITY = re.compile(r"dft:(?P<engine>[a-z]+)-(?P<functional>[^:]+?)(?P<hubbard>\+u)?:(?P<settings>.+)")
 SIMULATED = re.compile(r"mlip:(?P<model>.+)-via-vasp")
+OWN_ID = re.compile(r"c[0-9a-f]+")  # what `calculation_id` makes
 UNKNOWN = "unknown"
+STARS = re.compile(r"\*{2,}")
+TENSOR = re.compile(r"""\b(\w*(?:stress|virial)s?)=(["'{\[])([^"'}\]]*)(["'}\]])""", re.IGNORECASE)
+MAX_GROWTH = 1.5  # by which the volume may change within one relaxation
 
 
 def read_extxyz(path: Path) -> list[Calculation]:
-    """Calculations of a file: frames that share ``info["calculation"]`` are one, any other frame is one of its own.
+    """Calculations of a file: frames of one calculation of ours are one, any other frame is one of its own.
 
     What decides the energy scale is taken from ``info``: ``fidelity`` as this program writes it, or ``functional``,
     ``cutoff``, ``engine`` and ``spin`` with ``hubbard`` as a mapping. A file that says none of it gets the functional
-    ``unknown``, and only the user can say which settings it was made with.
+    ``unknown``, and only the user can say which settings it was made with. Frames that are no calculation (without an
+    energy, with ``****`` or NaN, isolated atoms, molecules) are left out; a note of the first calculation names them.
 
     Raises
     ------
     CalculationUnreadable
-        When the file is no extended XYZ, or one of its frames has no energy.
+        When the file is no extended XYZ, or none of its frames can be used.
     """
+    groups: dict[tuple[Any, ...], list[tuple[Atoms, Labels]]] = {}
+    unusable: dict[str, list[int]] = defaultdict(list)
+    notes: Counter[str] = Counter()
+    images = _images(path)
+    for number, atoms in enumerate(images, start=1):
+        own = _is_own(atoms)
+        try:
+            labels = _finite(atoms, labels_of(atoms, own=own))
+        except NotUsable as error:
+            unusable[str(error)].append(number)
+            continue
+        notes.update(labels.notes)
+        groups.setdefault(_group(atoms, labels, number, own=own), []).append((atoms, labels))
+    refused = [left_out("frame", numbers, reason) for reason, numbers in unusable.items()]
+    if not groups:
+        raise CalculationUnreadable(f"{path.name}: {'; '.join(refused)}")
+    warnings = [*refused, *(f"{note} ({count} frames)" for note, count in notes.items())]
+    found = [_calculation(path, str(key[0]), part) for key, group in groups.items() for part in _split(group)]
+    if warnings:
+        found[0] = replace(found[0], details={**found[0].details, "warnings": warnings})
+    return found
+
+
+def _images(path: Path) -> list[Atoms]:
     from ase.io import read
 
     try:
-        images = read(path, index=":", format="extxyz")
+        text = path.read_text(encoding="utf-8", errors="replace")
+        stream = io.StringIO(_with_nan(text))
+        images = list(read(stream, index=":", format="extxyz", properties_parser=_properties))
     except Exception as error:  # ASE raises whatever the broken place happens to raise
         raise CalculationUnreadable(f"{path.name} is no extended XYZ file, or is cut ({error})") from error
     if not images:
         raise CalculationUnreadable(f"{path.name} holds no structure")
-    groups: dict[str, list[Atoms]] = {}
-    for number, atoms in enumerate(images, start=1):
-        if atoms.calc is None or "energy" not in atoms.calc.results:
-            raise CalculationUnreadable(f"frame {number} of {path.name} has no energy: it is no calculation")
-        groups.setdefault(str(atoms.info.get("calculation", f"frame {number}")), []).append(atoms)
-    return [_calculation(path, name, group) for name, group in groups.items()]
+    return images
 
 
-def _calculation(path: Path, name: str, images: Sequence[Atoms]) -> Calculation:
-    info = images[-1].info
+def _properties(line: str) -> dict[str, Any]:
+    """Entries of a comment line; ASE refuses the whole file for a stress of six numbers, which gets another name."""
+    from ase.io.extxyz import key_val_str_to_dict
+
+    def renamed(match: re.Match[str]) -> str:
+        name, start, values, end = match.groups()
+        return f"{name}{VOIGT if len(values.replace(',', ' ').split()) == 6 else ''}={start}{values}{end}"
+
+    entries: dict[str, Any] = key_val_str_to_dict(TENSOR.sub(renamed, line))
+    return entries
+
+
+def _with_nan(text: str) -> str:
+    """The same text with NaN for ``****``, of which two columns may touch: such a row is filled up with NaN."""
+    if "**" not in text:
+        return text
+    lines = text.split("\n")
+    columns = 0
+    for number, line in enumerate(lines):
+        if "roperties=" in line:
+            columns = sum(map(int, re.findall(r":(\d+)", line)))
+            lines[number] = STARS.sub("nan", line)
+        elif "**" in line:
+            row = STARS.sub(" nan ", line).split()
+            lines[number] = " ".join(row + ["nan"] * (columns - len(row)))
+    return "\n".join(lines)
+
+
+def _is_own(atoms: Atoms) -> bool:
+    fidelity = str(atoms.info.get("fidelity", ""))
+    return fidelity.startswith("mlip:") or FIDELITY.fullmatch(fidelity) is not None
+
+
+def _finite(atoms: Atoms, labels: Labels) -> Labels:
+    parts = _frame(atoms, labels).not_finite
+    if parts:
+        raise NotUsable(f"**** or NaN in {' and '.join(parts)}")
+    return labels
+
+
+def _group(atoms: Atoms, labels: Labels, number: int, *, own: bool) -> tuple[Any, ...]:
+    """What frames of one calculation share; other programs use the word ``calculation`` for something else."""
+    name = str(atoms.info.get("calculation", ""))
+    if not own or not OWN_ID.fullmatch(name):
+        return (f"frame {number}",)
+    return (name, atoms.info["fidelity"], labels.charge, atoms.numbers.tobytes(), atoms.pbc.tobytes())
+
+
+def _split(group: list[tuple[Atoms, Labels]]) -> list[list[tuple[Atoms, Labels]]]:
+    """The group itself, or its frames one by one where their cells are too different to be steps of one relaxation."""
+    volumes = [float(atoms.cell.volume) for atoms, _ in group]
+    return [group] if max(volumes) <= MAX_GROWTH * min(volumes) else [[frame] for frame in group]
+
+
+def _calculation(path: Path, name: str, images: Sequence[tuple[Atoms, Labels]]) -> Calculation:
+    info = images[-1][0].info
     fidelity = str(info.get("fidelity", ""))
     simulated, known = SIMULATED.fullmatch(fidelity), FIDELITY.fullmatch(fidelity)
     return Calculation(
-        source=f"{path}:{name}" if len(name) else str(path),
+        source=f"{path}:{name}",
         method=_method(info, known),
-        frames=tuple(_frame(atoms) for atoms in images),
-        electronic_converged=bool(info.get("converged", True)),
-        charge=float(info.get("charge", 0.0)),
-        band_gap=float(info["band_gap"]) if "band_gap" in info else None,
+        frames=tuple(_frame(atoms, labels) for atoms, labels in images),
+        electronic_converged=all(labels.converged for _, labels in images),
+        charge=images[-1][1].charge,
+        band_gap=_band_gap(info),
         simulated_by=_simulator(fidelity, simulated),
         settings=known["settings"] if known else None,
         details={
@@ -64,6 +149,15 @@ def _calculation(path: Path, name: str, images: Sequence[Atoms]) -> Calculation:
             "fidelity": fidelity if known else "",
         },
     )
+
+
+def _band_gap(info: dict[str, Any]) -> float | None:
+    """None where it is not there or no finite number: a by-product must not cost the calculation."""
+    try:
+        gap = float(info["band_gap"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return gap if abs(gap) < float("inf") else None
 
 
 def _simulator(fidelity: str, simulated: re.Match[str] | None) -> str | None:
@@ -83,12 +177,6 @@ def _method(info: dict[str, Any], known: re.Match[str] | None) -> Method:
     )
 
 
-def _frame(atoms: Atoms) -> Frame:
-    results = atoms.calc.results
+def _frame(atoms: Atoms, labels: Labels) -> Frame:
     bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    return Frame(
-        atoms=bare,
-        energy=float(results["energy"]),
-        forces=results.get("forces"),
-        stress=atoms.get_stress(voigt=False) if results.get("stress") is not None else None,
-    )
+    return Frame(atoms=bare, energy=labels.energy, forces=labels.forces, stress=labels.stress)
