@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder
 from relax_sides import descend
@@ -61,7 +60,6 @@ def main() -> None:
     parser.add_argument("--potential", default="chgnet")
     parser.add_argument("--only", default="", help="cases whose name holds this")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     potential = load_potential(arguments.potential, "cpu")
     builder, rows = Builder(potential), read_json(arguments.json).get("rows", [])
     for case in [case for case in CASES if case.kind != "bulk" and arguments.only in case.name]:

@@ -25,7 +25,6 @@ from typing import Any
 
 import ase.io
 import numpy as np
-import torch
 from ase import Atoms
 from ase.mep import NEB
 from ase.optimize import FIRE, LBFGS
@@ -309,7 +308,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--campaign", action="store_true", help="only the table of all hops of one doped cell")
     arguments = parser.parse_args(argv)
     warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
     potential = load_potential(arguments.potential, arguments.device)
     document = read_json(arguments.json)
     document["machine"] = machine(arguments.potential, arguments.device)

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from ase import Atoms
 from peers import machine, write_json
 
@@ -173,8 +172,7 @@ def batches(potential: BatchedPotential) -> Iterator[dict[str, Any]]:
     potential.batch_size, potential.batch_atoms = kept
 
 
-def _work(name: str, threads: int, seeds: Sequence[int], gate: Any, out: Any) -> None:
-    torch.set_num_threads(threads)
+def _work(name: str, seeds: Sequence[int], gate: Any, out: Any) -> None:
     potential = load_potential(name, "cpu", self_check=False)
     structures = [interface(seed) for seed in seeds]
     potential.evaluate(structures[:1])
@@ -188,10 +186,10 @@ def processes(name: str) -> Iterator[dict[str, Any]]:
     """The same 24 force calls in one process with two threads and in two processes with one, in both orders."""
     context = multiprocessing.get_context("spawn")
     for n_processes, threads in ((1, 2), (2, 1), (2, 1), (1, 2)):
-        os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # the rest follows (screening.threads)
         gate, out = context.Barrier(n_processes), context.Queue()
         shares = [range(24)[start::n_processes] for start in range(n_processes)]
-        team = [context.Process(target=_work, args=(name, threads, share, gate, out)) for share in shares]
+        team = [context.Process(target=_work, args=(name, share, gate, out)) for share in shares]
         for process in team:
             process.start()
         spans = [out.get() for _ in team]
@@ -209,7 +207,6 @@ def main() -> None:
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
     device = pick_device(arguments.device)
-    torch.set_num_threads(1)
     potential = load_potential(arguments.potential, device, self_check=False)
     if not isinstance(potential, BatchedPotential):
         raise SystemExit(f"{arguments.potential} runs through an ASE calculator, whose parts cannot be told apart")

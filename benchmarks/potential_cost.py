@@ -15,7 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
 from ase import Atoms
 
 from screening.potentials.registry import load_potential
@@ -66,7 +65,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     rows = []
     for name in NAMES:
         for n_fu in FORMULA_UNITS:

@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import ase.io
-import torch
 from ase import Atoms
 from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder, Case, Cell
@@ -195,7 +194,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     if arguments.search and (arguments.case is None or arguments.cell == "full"):
         parser.error("--search is for a --case of fixed cell: a cut slab or interface")
-    torch.set_num_threads(1)
     # SciPy remarks on the last digits of ASE's logarithm of the deformation, at every step of a full cell
     warnings.filterwarnings("ignore", message="logm result may be inaccurate")
     potential = load_potential(arguments.potential, arguments.device)

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
 from peers import machine, read_json, table, write_json
 from relax_cases import CASES, Builder
 from relax_sides import SETTINGS, STARTS, measure
@@ -51,7 +50,6 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", default="", help="cases whose name holds this")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     potential = load_potential(arguments.potential, "cpu")
     builder, runs = Builder(potential), read_json(arguments.json).get("runs", {})
     about: dict[str, Any] = {

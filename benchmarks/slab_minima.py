@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from ase import Atoms, units
 from ase.calculators.calculator import Calculator, all_changes
 from ase.md.langevin import Langevin
@@ -116,7 +115,6 @@ def main() -> None:
     parser.add_argument("--fmax", type=float, default=0.1)
     parser.add_argument("--json", type=Path, required=True)
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
     potential = load_potential(arguments.potential, "cpu")
     interface = load_settings("quick", None, {}).interface.model_copy(update={"min_planes": arguments.planes})
     # literature lattices: the slab is strained by about 1.5 %, as it would be on the relaxed cathode

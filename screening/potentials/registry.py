@@ -19,6 +19,7 @@ from screening.potentials.model_card import (
     is_model_path,
     read_card,
 )
+from screening.threads import limit_threads
 
 BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
 PREFIXES = ("matgl:NAME_OR_PATH", "ase:package.module:factory")
@@ -164,6 +165,7 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
         potential = _load_finetuned(str(found.folder.resolve()), found.checkpoint_sha256, device)
     else:
         potential = _load(found, device)
+    limit_threads()  # here for notebooks too, where everything was loaded before anybody could set the environment
     if self_check:
         from screening.potentials.selfcheck import check_potential
 

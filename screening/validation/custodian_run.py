@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.threads import users_environment
 from screening.validation.engines import CalculationFailed, EngineUnusable
 from screening.validation.vasp_bands import image_folders
 
 if TYPE_CHECKING:
     from custodian.custodian import Custodian, ErrorHandler
+    from custodian.vasp.jobs import VaspJob
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ def run_custodian(folder: Path, command: Sequence[str]) -> None:
         directory=str(folder),
     )
     try:
-        with _quiet():
+        with _quiet(), _ended_with_us(job), users_environment():
             custodian.run()
     except (ReturnCodeError, ValidationError) as error:
         words = _last_words(folder, job)
@@ -90,6 +92,19 @@ def run_custodian(folder: Path, command: Sequence[str]) -> None:
         raise EngineUnusable(f"the VASP command {command[0]!r} cannot be started ({error.strerror}).") from error
     if _uncorrected(custodian):
         raise CalculationFailed(_reason(custodian, None))
+
+
+@contextmanager
+def _ended_with_us(job: VaspJob) -> Iterator[None]:
+    """Let VASP not outlive this process when that is stopped: it has a session of its own, which no signal reaches."""
+    try:
+        yield
+    except Exception:
+        raise  # custodian's own, after VASP has ended
+    except BaseException:
+        if getattr(job, "_vasp_process", None) is not None:
+            job.terminate()
+        raise
 
 
 @contextmanager
