@@ -13,12 +13,13 @@ $(STAMP): pyproject.toml constraints.txt
 	$(VENV)/bin/python -m pip install --quiet -c constraints.txt -e ".[dev]"
 	touch $(STAMP)
 
+# a path is always right: `screen` alone may be GNU screen, and the environment need not be active
 screen: $(STAMP)
-	$(VENV)/bin/screen $(ARGS)
+	@$(VENV)/bin/screen $(ARGS); code=$$?; \
+	echo "In this folder the program is $(VENV)/bin/screen; after 'source $(VENV)/bin/activate' it is screen."; exit $$code
 
-# one torch thread per process: several processes on a few cores are faster than several threads
 test: $(STAMP)
-	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest $(ARGS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

@@ -17,9 +17,6 @@ import yaml
 # What a file system says that cannot flush: the data are as safe there as they can be.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
 
-DISK_TROUBLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.ESTALE)
-"""What concerns a whole disk and not one file: to go on with the next task is in vain."""
-
 PARSE_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 """What text that is no YAML or JSON raises: bytes that are no UTF-8, a date of the 40th, brackets without end."""
 

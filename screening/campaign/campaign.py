@@ -67,6 +67,8 @@ class Campaign:
             The folder is in use, or its store is corrupt.
         CandidateFailed
             Something that every candidate needs could not be computed.
+        OSError
+            A full disk and its like; the same call continues the run.
         """
         from screening.campaign.execute import execute
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
-from screening.campaign.load import STORE, SUMMARY
+from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, SUMMARY
 from screening.campaign.outputs import write_ranking, write_structures, write_summary
 from screening.campaign.rerank import data_used, rank_with_dft
 from screening.campaign.rows import Ranking
@@ -19,59 +21,91 @@ from screening.engine.queue import run_flows
 from screening.engine.records import Fidelity, package_versions
 from screening.engine.runlock import run_lock
 from screening.engine.store import RecordStore
+from screening.engine.trouble import stops_the_run
+from screening.errors import UserError
 from screening.potentials.registry import load_potential
+from screening.stopping import Stopped, not_interrupted, was_stopped
+from screening.threads import thread_count
 from screening.tracking.mlflow_tracking import track, track_status
 
 if TYPE_CHECKING:
     from screening.campaign.campaign import Campaign
 
+logger = logging.getLogger(__name__)
+
 
 def execute(campaign: Campaign, on_progress: Callable[[Any], None] | None = None) -> Ranking:
     """See `Campaign.run`."""
-    summary = campaign.out / SUMMARY
     with run_lock(campaign.out):
         store = RecordStore(campaign.out / STORE)
         started = time.time()
-        write_summary(
-            summary,
-            status="running",
-            fingerprint=campaign.fingerprint,
-            reason=None,
-            ended=None,
-            wall_s=None,
-            dopants=campaign.dopants,
-            x=campaign.x,
-            settings=campaign.settings,
-            device=campaign.device,
-            workers=campaign.workers,
-            candidates=campaign.grid.candidates,
-            skipped=campaign.grid.skipped,
-            versions=package_versions(),
-            started=_now(),
-        )
-        track_status(campaign.out, campaign.identity, "RUNNING")
-        try:
+        with _end_recorded(campaign):
+            _record_start(campaign)
             ranking, screened = _compute(campaign, store, on_progress)
-        except BaseException as error:
-            write_summary(
-                summary, status="failed", reason=f"{type(error).__name__}: {error}".rstrip(": "), ended=_now()
-            )
-            track_status(
-                campaign.out, campaign.identity, "KILLED" if isinstance(error, KeyboardInterrupt) else "FAILED"
-            )
-            raise
-        write_summary(
-            summary,
-            status="finished",
-            reason=None,
-            ended=_now(),
-            wall_s=round(time.time() - started, 1),
-            failures=screened.failures,
-            counts={"records": len(screened.records), "ranked": len(ranking.ranked), "rows": len(ranking.rows)},
-        )
-        data = data_used(ranking, store.records(), campaign.settings, store.location)
-    track(campaign.out, ranking, campaign.identity, data=data)
+            with not_interrupted():  # seconds: what is computed is also said to be
+                _record_finish(campaign, store, ranking, screened, wall_s=time.time() - started)
     return ranking
+
+
+def _record_start(campaign: Campaign) -> None:
+    write_summary(
+        campaign.out / SUMMARY,
+        status=RUNNING,
+        fingerprint=campaign.fingerprint,
+        reason=None,
+        ended=None,
+        wall_s=None,
+        dopants=campaign.dopants,
+        x=campaign.x,
+        settings=campaign.settings,
+        device=campaign.device,
+        workers=campaign.workers,
+        threads=thread_count(),
+        candidates=campaign.grid.candidates,
+        skipped=campaign.grid.skipped,
+        versions=package_versions(),
+        started=_now(),
+    )
+    track_status(campaign.out, campaign.identity, "RUNNING")
+
+
+def _record_finish(
+    campaign: Campaign, store: RecordStore, ranking: Ranking, screened: Screened, *, wall_s: float
+) -> None:
+    write_ranking(campaign.out, ranking, settings=campaign.settings, skipped=campaign.grid.skipped)
+    write_structures(campaign.out / "structures", _structures(screened))
+    write_summary(
+        campaign.out / SUMMARY,
+        status=FINISHED,
+        reason=None,
+        ended=_now(),
+        wall_s=round(wall_s, 1),
+        failures=screened.failures,
+        counts={"records": len(screened.records), "ranked": len(ranking.ranked), "rows": len(ranking.rows)},
+    )
+    data = data_used(ranking, store.records(), campaign.settings, store.location)
+    track(campaign.out, ranking, campaign.identity, data=data)
+
+
+@contextmanager
+def _end_recorded(campaign: Campaign) -> Iterator[None]:
+    """Write down how a run ended that does not reach its end: stopped (the same command continues it) or failed."""
+    try:
+        yield
+    except BaseException as error:
+        stopped = was_stopped(error) or stops_the_run(error)
+        reason = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}".rstrip(": ")
+        with not_interrupted():
+            try:
+                write_summary(
+                    campaign.out / SUMMARY, status=STOPPED if stopped else FAILED, reason=reason, ended=_now()
+                )
+            except (OSError, UserError) as second:
+                # a disk that is full is full for the summary too, and the first error says so
+                level = logging.INFO if stops_the_run(error) else logging.WARNING
+                logger.log(level, "%s could not be updated: %s", campaign.out / SUMMARY, second)
+            track_status(campaign.out, campaign.identity, "KILLED" if stopped else "FAILED")
+        raise
 
 
 def _compute(
@@ -96,8 +130,6 @@ def _compute(
         keep=store.put_record,
     )
     ranking = rank_with_dft(screened.records, store.records(), campaign.grid.candidates, campaign.settings)
-    write_ranking(campaign.out, ranking, settings=campaign.settings, skipped=campaign.grid.skipped)
-    write_structures(campaign.out / "structures", _structures(screened))
     return ranking, screened
 
 

@@ -12,10 +12,15 @@ from screening.campaign.outputs import candidate_from_dict, read_summary_file
 from screening.chemistry.candidate import Candidate
 from screening.config import Settings
 from screening.engine.records import Record
+from screening.engine.runlock import is_held
 from screening.errors import UserError
 
 SUMMARY = "summary.yaml"
 STORE = "store.db"
+RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
+"""What summary.yaml says of a run: stopped is one that the same command continues."""
+INTERRUPTED = "interrupted"
+"""What is said of a run that was killed; it is written nowhere."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +70,12 @@ def read_summary(folder: Path) -> dict[str, Any]:
     return read_summary_file(path)
 
 
+def run_status(folder: Path, summary: dict[str, Any]) -> str:
+    """What became of a run; one that says ``running`` and that no process holds was killed without a last word."""
+    status = str(summary.get("status", "status unknown"))
+    return INTERRUPTED if status == RUNNING and not is_held(folder) else status
+
+
 def load_run(folder: Path) -> StoredRun:
     """Read summary.yaml and the record store of a run.
 
@@ -76,6 +87,7 @@ def load_run(folder: Path) -> StoredRun:
     from screening.engine.store import RecordStore
 
     summary = read_summary(folder)
+    summary["status"] = run_status(folder, summary)
     try:
         settings = Settings(**summary["settings"])
         candidates = [candidate_from_dict(c) for c in summary["candidates"]]

@@ -15,9 +15,12 @@ from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
 from screening.cli.retrain import retrain_command
 from screening.cli.run import run_command
+from screening.cli.stopped import answer_stop
 from screening.cli.ui import ui_command
 from screening.cli.validate import validate_command
 from screening.cli.window import window_command
+from screening.stopping import Stopped, ignore_signals, stop_signals
+from screening.threads import set_environment
 
 app = typer.Typer(
     name="screen",
@@ -71,12 +74,14 @@ def with_default_command(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; whatever goes wrong ends with one sentence and the exit code of `failures.end`."""
+    set_environment()  # before anything that computes is imported
     terminal.prepare()
     logs.set_up()
     try:
-        app(args=with_default_command(sys.argv[1:]), prog_name="screen")
-    except KeyboardInterrupt:
-        typer.echo("screen: stopped; the same command continues where it was.", err=True)
-        sys.exit(130)
+        with stop_signals():
+            app(args=with_default_command(sys.argv[1:]), prog_name="screen")
+    except Stopped as stop:
+        ignore_signals()
+        sys.exit(answer_stop(stop))
     except Exception as error:  # the last place where it can become a sentence
         sys.exit(failures.end(error))

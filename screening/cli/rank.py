@@ -102,7 +102,7 @@ def rank_command(
         document = ranking_document(ranking, settings=stored.settings, skipped=stored.skipped)
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    title = f"{stored.folder.name} ({stored.summary.get('status', 'status unknown')})"
+    title = f"{stored.folder.name} ({stored.summary['status']})"
     print_ranking(
         make_console(),
         ranking,

@@ -16,6 +16,7 @@ from typing import Annotated
 import typer
 
 from screening.errors import UserError
+from screening.stopping import Stopped, stop_signals
 
 # MLflow's own jobs (model serving, gateways) are not needed to look at runs, and cost processes
 _SERVER_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -119,18 +120,13 @@ def _serve(command: list[str]) -> int:
     environment = {**QUIET, **_SERVER_ENV, **os.environ}
     # a session of its own, because MLflow's worker is a grandchild that a signal to MLflow alone would leave behind
     server = subprocess.Popen(command, env=environment, start_new_session=True)
-    previous = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return server.wait()
-    except KeyboardInterrupt:
-        return 0
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-        _stop(server)
-
-
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
+    with stop_signals():
+        try:
+            return server.wait()
+        except Stopped:
+            return 0  # how a server ends that is meant to be stopped
+        finally:
+            _stop(server)
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

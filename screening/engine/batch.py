@@ -44,6 +44,8 @@ def evaluate_all(structures: Sequence[Atoms], potential: Potential, *, stress: b
     Exception
         Whatever the potential raised, when it refused *every* one of several structures: then the potential or its
         device is broken, not one structure.
+    OSError, MemoryError
+        At once: they are the machine's, and no structure is to blame.
     """
     outcomes: dict[int, Outcome] = {}
     for index, atoms in enumerate(structures):
@@ -61,6 +63,8 @@ def _evaluate_group(structures: list[Atoms], potential: Potential, stress: bool)
     started = time.perf_counter()
     try:
         evaluations = potential.evaluate(structures, stress=stress)
+    except (OSError, MemoryError):
+        raise
     except Exception as error:
         if len(structures) == 1:
             logger.warning("the potential refused a structure of %d atoms", len(structures[0]), exc_info=True)

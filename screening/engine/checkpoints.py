@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.engine.trouble import stops_the_run
 from screening.files import replacing
 
 logger = logging.getLogger(__name__)
@@ -40,6 +41,9 @@ class Checkpoint:
         ------
         ValueError
             When `arrays` holds an object array or the reserved name.
+        OSError
+            When it cannot be written, with the checkpoint's path. Nothing goes on without checkpoints: where they have
+            no room, results have none either.
         """
         packed = {name: np.asarray(value) for name, value in arrays.items()}
         if _META in packed or any(value.dtype.hasobject for value in packed.values()):
@@ -50,7 +54,13 @@ class Checkpoint:
             np.savez(file, **packed)  # type: ignore[arg-type]
 
     def load(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]] | None:
-        """Arrays and metadata; None when there is no checkpoint or it is damaged (which is logged)."""
+        """Arrays and metadata; None when there is no checkpoint or it is damaged (which is logged).
+
+        Raises
+        ------
+        OSError
+            When the machine does not let it be read, which is no damage.
+        """
         try:
             with np.load(self.path, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
@@ -58,6 +68,8 @@ class Checkpoint:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            if stops_the_run(error):
+                raise
             # AttributeError: a bare .npy file where the .npz should be.
             logger.warning("damaged checkpoint %s ignored (%s); this system starts again", self.path, error)
             return None

@@ -16,10 +16,12 @@ from screening.engine.checkpoints import Checkpoint, checkpoint_path
 from screening.engine.progress import CostModel, Progress
 from screening.engine.store import RecordStore
 from screening.engine.tasks import Flow, Result, Task, failed_result, recipe_key, start_of
+from screening.engine.trouble import stops_the_run
 from screening.engine.workers import Crash, Execute, InlineExecutor, Shard, process_pool, run_shard, terminate
 from screening.errors import CandidateFailed, UserError
 from screening.potentials.batching import pick_device
 from screening.potentials.registry import load_potential
+from screening.stopping import check_stop
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +104,8 @@ def run_flows(
     ------
     UserError
         For the potential, the device or the store, and when worker processes keep dying.
+    OSError
+        A full disk and its like: everything stops, nothing counts as failed, and the same call goes on.
     """
     device = pick_device(device)
     potential = load_potential(potential_name, device, self_check=self_check)
@@ -164,6 +168,7 @@ class _Queue:
         """Run to the end; `renew` replaces an executor of our own after a worker has died."""
         try:
             while True:
+                check_stop()
                 try:
                     self._fill(executor)
                     if not self.running:
@@ -203,6 +208,8 @@ class _Queue:
                 self._finish(FlowOutcome(state.name, failure=str(error)))
                 return
             except Exception as error:
+                if stops_the_run(error):
+                    raise
                 logger.exception("%s failed", state.name)
                 self._finish(FlowOutcome(state.name, failure=f"{type(error).__name__}: {error}"))
                 return
@@ -287,6 +294,8 @@ class _Queue:
         except BrokenExecutor:
             raise  # the shard stays in `running`, for _mourn
         except Exception as error:  # for example a result that cannot be pickled
+            if stops_the_run(error):
+                raise
             results = [Crash(f"{type(error).__name__}: {error}", traceback.format_exc())] * len(keys)
         del self.running[future]
         for key, result in zip(keys, results, strict=True):
@@ -301,7 +310,7 @@ class _Queue:
             except (TypeError, ValueError) as error:  # something in atoms.info that no store can hold
                 result = Crash(f"its result cannot be stored ({error})", traceback.format_exc())
         if isinstance(result, Crash):
-            # Not stored: a bug, or a full disk, must not count as computed in the next run.
+            # Not stored: a bug must not count as computed in the next run.
             logger.error("%s failed: %s\n%s", job.task.recipe.get("step", key), result.reason, result.traceback)
             result = self.crashed[key] = failed_result(key, start_of(job.task), result.reason)
         else:

@@ -27,6 +27,18 @@ class FolderInUse(UserError):
     """Another process holds the folder."""
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds `folder`, or may hold it where locks cannot be asked for."""
+    try:
+        with (folder / LOCK_FILE).open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def run_lock(folder: Path) -> Iterator[None]:
     """Hold `folder` exclusively.

@@ -23,6 +23,7 @@ from screening.engine.records import Record, package_versions
 from screening.engine.runlock import has_locks
 from screening.engine.serialise import from_json, pack_atoms, structure_hash, to_json, unpack_atoms
 from screening.engine.tasks import Result
+from screening.engine.trouble import StoreUnusable
 from screening.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -42,10 +43,6 @@ _REMEDIES = {
     "unable to open": "check that its folder exists and that you may write there",
     "disk I/O": "the disk or the network drive does not work; check it, its quota and its file locks",
 }
-
-
-class StoreUnusable(UserError):
-    """The disk, its rights or a server stand in the way; what is stored may well be sound."""
 
 
 def _remedy(reason: str) -> str:

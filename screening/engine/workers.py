@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from screening.engine.tasks import Result, Task
+from screening.engine.trouble import stops_the_run
 from screening.potentials.base import Potential
+from screening.stopping import SIGNALS
+from screening.threads import limit_threads
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +47,13 @@ class Crash:
 
 
 def run_shard(shard: Shard) -> list[Result | Crash]:
-    """Compute a shard in this process; when it raises, each of its tasks alone, so that only the guilty one is lost."""
+    """Compute a shard in this process; when it raises, each of its tasks alone, so that only the guilty one is lost.
+
+    Raises
+    ------
+    OSError
+        A full disk and its like (`stops_the_run`): no task is guilty of it.
+    """
     from screening.potentials.registry import load_potential
 
     execute = shard.execute or _run_tasks
@@ -57,6 +66,8 @@ def run_shard(shard: Shard) -> list[Result | Crash]:
                 atoms.calc = None
         return list(results)
     except Exception as error:
+        if stops_the_run(error):
+            raise
         if len(shard.tasks) == 1:
             return [Crash(f"{type(error).__name__}: {error}", traceback.format_exc())]
         logger.info("a shard of %d tasks failed (%s); running each task alone", len(shard.tasks), error)
@@ -93,7 +104,7 @@ class InlineExecutor(Executor):
 
 
 def process_pool(workers: int, potential_name: str, device: str) -> ProcessPoolExecutor:
-    """One single-threaded process per core, each with the potential loaded once."""
+    """Processes that compute by the rule for threads (`screening.threads`), each with the potential loaded once."""
     return ProcessPoolExecutor(
         workers,
         mp_context=multiprocessing.get_context("spawn"),
@@ -108,23 +119,18 @@ def terminate(executor: Executor) -> None:
     processes = list((getattr(executor, "_processes", None) or {}).values())
     executor.shutdown(wait=False, cancel_futures=True)
     for process in processes:
-        process.terminate()
+        process.kill()  # workers are deaf to anything milder, and checkpoints are whole at any moment
 
 
 def _start_worker(potential_name: str, device: str, log_level: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole process group; the driver decides
+    for number in SIGNALS:
+        # a terminal and a batch queue tell the whole process group; the driver decides, and a worker ends with it
+        signal.signal(number, signal.SIG_IGN)
     logging.basicConfig(level=log_level)
     _die_with_parent()
-    import torch
-    from threadpoolctl import threadpool_limits
-
     from screening.potentials.registry import load_potential
 
-    torch.set_num_threads(1)
-    # BLAS too: its threads, one per core in every worker, wait for each other by spinning. The variables are for
-    # libraries that are loaded later.
-    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    threadpool_limits(limits=1)
+    limit_threads()  # before the model: what is loaded by now, and for what is loaded later
     try:
         load_potential(potential_name, device, self_check=False)
     except Exception:

@@ -20,6 +20,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
+from screening.engine.trouble import stops_the_run
 from screening.errors import UserError
 from screening.files import write_text
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
@@ -219,6 +220,8 @@ def _compute(
     except UserError:
         raise
     except Exception as error:  # GPAW's own errors share no base class
+        if stops_the_run(error):
+            raise
         raise CalculationFailed(f"GPAW stopped: {_first_line(error)} (see {folder / LOG})") from error
     return list(read(steps, ":")), converged
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 from ase import Atoms
 
+from screening.engine.trouble import stops_the_run
 from screening.errors import UserError
-from screening.files import DISK_TROUBLE
 from screening.validation.calculation import CalculationUnreadable
 from screening.validation.engines import CalculationFailed, CommandDied, Engine, EngineUnusable
 from screening.validation.folders import State, Write, copy_result, state_of, write_job
@@ -168,9 +168,11 @@ def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
     except EngineUnusable:
         raise
     except (CalculationFailed, CalculationUnreadable, UserError) as error:
+        if stops_the_run(error):
+            raise
         return Outcome(name=job.name, status="failed", reason=str(error), died=isinstance(error, CommandDied))
     except Exception as error:  # whatever one program does, the others still run
-        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+        if stops_the_run(error):
             raise  # every other job would fail the same way
         logger.debug("%s failed", job.name, exc_info=True)
         return Outcome(name=job.name, status="failed", reason=f"{type(error).__name__}: {error}")
