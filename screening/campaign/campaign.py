@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from screening.campaign.checks import (
     check_cells,
@@ -25,6 +26,10 @@ from screening.campaign.load import campaign_identity
 from screening.campaign.rows import Ranking
 from screening.chemistry.grid import CandidateGrid, enumerate_candidates
 from screening.config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from screening.campaign.estimate import Estimate
+    from screening.campaign.overall import CampaignProgress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,11 +59,18 @@ class Campaign:
         """See `campaign_identity`."""
         return campaign_identity(self.dopants, self.x, self.settings)
 
+    @cached_property
+    def cost(self) -> Estimate:
+        """See `campaign.estimate.estimate`; it builds the interface, which takes seconds."""
+        from screening.campaign.estimate import estimate
+
+        return estimate(self)
+
     @property
     def fingerprint(self) -> str:
         return hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:16]
 
-    def run(self, on_progress: Callable[[Any], None] | None = None) -> Ranking:
+    def run(self, on_progress: Callable[[CampaignProgress], None] | None = None) -> Ranking:
         """Compute (or continue) the campaign, write its outputs and track it.
 
         Raises

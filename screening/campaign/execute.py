@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ase import Atoms
 
 from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, SUMMARY
 from screening.campaign.outputs import write_ranking, write_structures, write_summary
+from screening.campaign.overall import CampaignProgress, Overall
 from screening.campaign.rerank import data_used, rank_with_dft
 from screening.campaign.rows import Ranking
-from screening.campaign.stages import Screened, screen_candidates
+from screening.campaign.stages import Screened, screen_candidates, stage_of
 from screening.engine.queue import run_flows
 from screening.engine.records import Fidelity, package_versions
 from screening.engine.runlock import run_lock
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def execute(campaign: Campaign, on_progress: Callable[[Any], None] | None = None) -> Ranking:
+def execute(campaign: Campaign, on_progress: Callable[[CampaignProgress], None] | None = None) -> Ranking:
     """See `Campaign.run`."""
     with run_lock(campaign.out):
         store = RecordStore(campaign.out / STORE)
@@ -109,18 +110,25 @@ def _end_recorded(campaign: Campaign) -> Iterator[None]:
 
 
 def _compute(
-    campaign: Campaign, store: RecordStore, on_progress: Callable[[Any], None] | None
+    campaign: Campaign, store: RecordStore, on_progress: Callable[[CampaignProgress], None] | None
 ) -> tuple[Ranking, Screened]:
-    potential = load_potential(campaign.settings.potential, campaign.device)
-    run = partial(
+    queue = partial(
         run_flows,
         store=store,
         potential_name=campaign.settings.potential,
         device=campaign.device,
         workers=campaign.workers,
         checkpoint_dir=campaign.out / "checkpoints",
-        on_progress=on_progress,
     )
+    run = Overall(
+        run=queue,
+        stage_of=stage_of,
+        expected=campaign.cost,
+        workers=campaign.workers,
+        tell=on_progress or (lambda progress: None),
+    )
+    run.say("loading the potential and letting it relax LiNbO3")
+    potential = load_potential(campaign.settings.potential, campaign.device)
     screened = screen_candidates(
         campaign.grid.candidates,
         campaign.settings,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from screening.campaign.estimate import Stage
 from screening.chemistry.candidate import Candidate
 from screening.config import Settings
 from screening.engine.queue import FlowOutcome
@@ -29,6 +30,22 @@ from screening.properties.reaction_records import partners
 from screening.properties.stability import stability_flow
 
 logger = logging.getLogger(__name__)
+
+STAGES = {
+    "host": (Stage.CRYSTALS, "crystals and competing phases"),
+    "parent": (Stage.PARENT, "parent interface and doped crystals"),
+    "search": (Stage.SEARCH, "placements, barriers, stability"),
+    "back-substitution": (Stage.BACK_SUBSTITUTION, "pristine interface in the places of the doped ones"),
+    "parent at y": (Stage.CHARGED_PARENTS, "charged parents"),
+}
+"""Stage by how the name of its first flow begins; what is left is adhesion."""
+
+
+def stage_of(flows: Mapping[str, Flow]) -> tuple[Stage, str]:
+    """Which stage a set of flows is, and what a user reads of it."""
+    first = next(iter(flows), "").split(":")[0].split(" = ")[0]
+    return STAGES.get(first, (Stage.ADHESION, "adhesion at every state of charge"))
+
 
 RunFlows = Callable[[dict[str, Flow]], Mapping[str, FlowOutcome]]
 """Runs named flows as one queue and returns what each came to."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from screening.cli.progress import sign_of_life
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -50,6 +52,7 @@ def ingest_command(
     ] = False,
 ) -> None:
     """Check finished calculations and keep them: records for their run, frames for `screen retrain`."""
+    sign_of_life()
     from screening.report.console import make_console
     from screening.validation.ingest import IngestOptions, ingest
 

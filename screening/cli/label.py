@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from screening.cli.progress import sign_of_life
 from screening.errors import CandidateFailed, UserError
 
 
@@ -24,6 +25,7 @@ def label_command(
     max_atoms: Annotated[int | None, typer.Option("--max-atoms", min=1, help="Leave out larger cells.")] = None,
 ) -> None:
     """Compute single points (energy, forces) with GPAW; `screen ingest` reads the folder."""
+    sign_of_life()
     from screening.report.console import make_console
     from screening.validation import label as labels
     from screening.validation.engines import make_engine

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from screening.cli.progress import sign_of_life
+
 phases_app = typer.Typer(
     name="phases", help="List, build and extend the competing phases.", no_args_is_help=True, add_completion=False
 )
@@ -31,6 +33,7 @@ def build_command(
     ] = None,
 ) -> None:
     """Relax every listed phase and write its energies; a build that was stopped continues."""
+    sign_of_life()
     from screening.campaign.campaign import available_cores
     from screening.campaign.checks import check_workers
     from screening.cli.progress import LiveProgress

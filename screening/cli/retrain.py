@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from screening.cli.progress import sign_of_life
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,6 +87,7 @@ def retrain_command(
     ] = Path("models"),
 ) -> None:
     """Fine-tune the potential on DFT data; with few frames and --run, fit a linear correction per property."""
+    sign_of_life()
     from screening.report.console import make_console
     from screening.validation.retrain import RetrainSettings, retrain
 
@@ -175,7 +178,12 @@ def _print_outcome(console: Console, outcome: Retrained) -> None:
         for reason in outcome.reasons:
             console.print(f"  {reason}", highlight=False)
         return
-    console.print(f"{outcome.folder}: use it with --potential {outcome.folder}", highlight=False)
+    console.print(
+        f"{outcome.folder}: use it with --potential {shlex.quote(str(outcome.folder))}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     if outcome.kind == "finetuned":
         console.print(
             "Its checkpoint is new, so its first hull relaxes every competing phase again: 191 for Mg in LiNbO3 beside "

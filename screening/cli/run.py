@@ -6,6 +6,7 @@ from typing import Any
 
 from screening.cli import logs, options
 from screening.errors import UserError
+from screening.stopping import Stopped
 
 
 def run_command(
@@ -28,9 +29,11 @@ def run_command(
     verbose: options.Verbose = False,
 ) -> None:
     """Screen dopants: relax, compute adhesion, barrier and stability, rank."""
+    from screening.cli.progress import LiveProgress, sign_of_life
+
+    sign_of_life(in_logs=True)
     from screening.campaign.campaign import prepare
-    from screening.campaign.estimate import estimate
-    from screening.cli.progress import LiveProgress
+    from screening.cli.own_name import own_command
     from screening.report.console import make_console
     from screening.report.estimate import print_plan
     from screening.report.table import print_ranking
@@ -50,13 +53,20 @@ def run_command(
             site=site, host=host, cathode=cathode, soc=soc, potential=potential, phases=phases, seed=seed
         ),
     )
-    print_plan(console, campaign, estimate(campaign), full=dry_run)
+    print_plan(console, campaign, campaign.cost, full=dry_run)
     if dry_run:
         return
-    with LiveProgress(console) as progress:
-        ranking = campaign.run(on_progress=progress)
+    try:
+        with LiveProgress(console) as progress:
+            ranking = campaign.run(on_progress=progress)
+    except Stopped as stop:
+        if out is None:  # the folder is named by the day, and the run may go on tomorrow
+            stop.also = ("--out", str(campaign.out))
+        raise
     print_ranking(console, ranking, top=top, skipped=campaign.grid.skipped, agreement=ranking.agreement)
-    console.print(f"Results: {campaign.out}   again: screen rank {campaign.out}   browse: screen ui")
+    console.print(f"Results: {campaign.out}", highlight=False, markup=False, soft_wrap=True)
+    again, browse = own_command("rank", campaign.out), own_command("ui")
+    console.print(f"Again: {again}   Browse: {browse}", highlight=False, markup=False, soft_wrap=True)
 
 
 def overrides(*, host: str | None, soc: str | None, phases: str | None = None, **given: Any) -> dict[str, Any]:

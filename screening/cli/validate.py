@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from screening.cli.own_name import own_command
+from screening.cli.progress import sign_of_life
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def validate_command(
     Called again it goes on: jobs that were started or edited are left alone, those that start from a finished one take
     its result.
     """
+    sign_of_life()
     from screening.campaign.load import find_run, load_run
     from screening.campaign.validate import choose, plan_validation
     from screening.engine.runlock import run_lock
@@ -239,8 +242,8 @@ def _say_what_next(console: Console, manifest: Manifest) -> None:
         lines.append("Put a POTCAR into each folder by its POTCAR.spec, unless pymatgen wrote it.")
     if waits:
         lines.append("Call this again when end points and bulk are done: bands and delithiated cells start from them.")
-    lines.append(f"Then: screen ingest {folder}")
-    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    lines.append(f"Then: {own_command('ingest', folder)}")
+    console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _run(console: Console, plan: Plan, root: Path, engine: Engine, max_atoms: int | None) -> list[Outcome]:
@@ -269,4 +272,4 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], root: Path) -
     console.print(", ".join(f"{n} {status}" for status, n in counts.items()))
     if counts["failed"] or counts["skipped"]:
         console.print("The same command goes on with what is not done.", highlight=False)
-    console.print(f"Next: screen ingest {root}", highlight=False, soft_wrap=True)
+    console.print(f"Next: {own_command('ingest', root)}", highlight=False, markup=False, soft_wrap=True)

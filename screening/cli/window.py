@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from screening.cli.progress import sign_of_life
 from screening.errors import UserError
 from screening.files import naming, write_text
 
@@ -56,6 +57,7 @@ def window_command(
     ] = None,
 ) -> None:
     """Print the range of voltages in which a composition is stable, and what it turns into outside of it."""
+    sign_of_life()
     from screening.chemistry.formula import read_formula
     from screening.cli.progress import LiveProgress
     from screening.properties.competing import compute_phases

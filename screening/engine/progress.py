@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 
 from screening.engine.tasks import Result, Task, start_of
 
+ANY = "any"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Progress:
     """A snapshot of the tasks known so far.
 
-    `tasks_reused` came from the store and are counted nowhere else; `seconds_left` is None until a task has finished.
+    `tasks_reused` came from the store and are counted nowhere else but in `atom_calls_reused`; `seconds_left` is None
+    until a task has finished. `atom_calls` are atoms times force calls, `busy_s` is what they took on all workers.
     """
 
     tasks_done: int
@@ -25,6 +28,9 @@ class Progress:
     n_force_calls: int
     elapsed_s: float
     seconds_left: float | None
+    atom_calls: int = 0
+    atom_calls_reused: int = 0
+    busy_s: float = 0.0
 
 
 @dataclass
@@ -45,13 +51,23 @@ class CostModel:
     started: float = field(default_factory=time.monotonic)
 
     @property
+    def atom_calls(self) -> int:
+        """Atoms times force calls of all tasks computed in this run."""
+        return self._kinds[ANY].atom_calls
+
+    @property
+    def busy_s(self) -> float:
+        """Wall time of all of them, one after the other."""
+        return self._kinds[ANY].wall_s
+
+    @property
     def elapsed_s(self) -> float:
         """Wall time since the queue started."""
         return time.monotonic() - self.started
 
     def add(self, task: Task, result: Result) -> None:
         """Learn from a task computed in this run."""
-        for kind in (_kind(task), "any"):
+        for kind in (_kind(task), ANY):
             history = self._kinds[kind]
             history.tasks += 1
             history.calls += result.n_force_calls
@@ -60,7 +76,7 @@ class CostModel:
 
     def seconds(self, task: Task) -> float | None:
         """Expected wall time of one task on one worker, or None before anything has been measured."""
-        history = self._kinds.get(_kind(task)) or self._kinds.get("any")
+        history = self._kinds.get(_kind(task)) or self._kinds.get(ANY)
         if history is None or history.atom_calls == 0:
             return None
         return history.wall_s / history.atom_calls * n_atoms(task) * history.calls / history.tasks

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.engine.checkpoints import Checkpoint, checkpoint_path
-from screening.engine.progress import CostModel, Progress
+from screening.engine.progress import CostModel, Progress, n_atoms
 from screening.engine.store import RecordStore
 from screening.engine.tasks import Flow, Result, Task, failed_result, recipe_key, start_of
 from screening.engine.trouble import stops_the_run
@@ -162,6 +162,7 @@ class _Queue:
     n_requested: int = 0
     n_done: int = 0
     n_reused: int = 0
+    atom_calls_reused: int = 0
     n_force_calls: int = 0
 
     def run(self, executor: Executor, renew: Callable[[], Executor] | None) -> dict[str, FlowOutcome]:
@@ -231,7 +232,9 @@ class _Queue:
         known = copy.deepcopy(self.crashed[key]) if key in self.crashed else self.store.get(key)
         if known is not None and (known.failure is None or not self.retry_failed or key in self.fresh):
             state.results[key] = known
-            self.n_reused += key not in self.fresh
+            if key not in self.fresh:
+                self.n_reused += 1
+                self.atom_calls_reused += known.n_force_calls * n_atoms(task)
             return
         self.jobs[key] = _Job(task, [state])
         heapq.heappush(self.ready, (state.index, self.n_requested, key))
@@ -359,5 +362,8 @@ class _Queue:
                 n_force_calls=self.n_force_calls,
                 elapsed_s=self.cost.elapsed_s,
                 seconds_left=self.cost.seconds_left(waiting, self.workers),
+                atom_calls=self.cost.atom_calls,
+                atom_calls_reused=self.atom_calls_reused,
+                busy_s=self.cost.busy_s,
             )
         )
