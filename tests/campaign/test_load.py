@@ -1,8 +1,9 @@
 import pytest
 
-from screening.campaign.load import find_run, load_run, read_summary
+from screening.campaign.load import SUMMARY, find_run, load_run, read_summary, run_status
 from screening.campaign.outputs import write_summary
 from screening.config import Settings
+from screening.engine.runlock import is_held, run_lock
 from screening.engine.store import RecordStore
 from screening.errors import UserError
 
@@ -63,3 +64,14 @@ def test_a_run_without_a_store_is_refused_and_none_is_made(run):
     with pytest.raises(UserError, match="no record store"):
         load_run(folder)
     assert not (folder / "store.db").exists()
+
+
+def test_a_run_that_was_killed_is_not_called_running(tmp_path):
+    write_summary(tmp_path / SUMMARY, status="running")
+    (tmp_path / ".lock").write_text("4711")
+    assert run_status(tmp_path, read_summary(tmp_path)) == "interrupted"
+    with run_lock(tmp_path):
+        assert run_status(tmp_path, read_summary(tmp_path)) == "running"
+    assert not is_held(tmp_path)
+    assert run_status(tmp_path, {"status": "stopped"}) == "stopped"
+    assert run_status(tmp_path, {}) == "status unknown"

@@ -1,6 +1,7 @@
 """The plan: what a user reads before anything is computed."""
 
 import io
+import re
 from functools import cache
 
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from screening.campaign.campaign import Campaign, prepare
 from screening.campaign.estimate import Estimate, estimate
-from screening.report.estimate import print_plan
+from screening.report.estimate import duration, print_plan
 
 
 @cache
@@ -32,14 +33,17 @@ def test_the_dry_run_shows_candidates_atoms_cost_and_what_is_skipped() -> None:
         assert candidate.name in text
     assert "136" in text
     assert "would leave no Li" in text
-    assert f"{cost.force_calls} force calls" in text
+    fewest, most = cost.force_calls
+    assert f"{fewest} to {most} force calls" in text
+    assert cost.hours is not None
+    assert f"{duration(cost.hours)} (chgnet measured on one idle CPU core, or busier)" in text
 
 
 @pytest.mark.parametrize(("preset", "named"), [("standard", True), ("quick", False)])
 def test_standard_without_cuda_names_quick(preset: str, named: bool) -> None:
     text = plan(preset, full=False)
     assert ("--preset quick" in text) is named
-    assert "about" in text
+    assert re.search(r"\d to \d+ (min|h|days) \(chgnet", text), "a range, not a promise"
 
 
 def test_the_estimate_grows_with_the_work() -> None:
@@ -48,3 +52,12 @@ def test_the_estimate_grows_with_the_work() -> None:
     assert standard.hours is not None
     assert standard.hours > quick.hours
     assert {s.name for s in quick.steps} == {s.name for s in standard.steps}
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [((4 / 60, 12 / 60), "4 to 12 min"), ((2 / 3600, 50 / 3600), "2 to 50 s"), ((5.2, 15.6), "5 to 16 h"),
+     ((24, 96), "1 to 4 days"), ((0.0, 0.1 / 3600), "1 s"), ((0.5, 3.0), "1 to 3 h")],
+)  # fmt: skip
+def test_ranges_of_time_in_one_unit(hours: tuple[float, float], text: str) -> None:
+    assert duration(hours) == text
