@@ -23,5 +23,5 @@ def element(name: str, notes: list[str]) -> str:
         notes.append(f"{name} is read as {ISOTOPES[name]}")
         return ISOTOPES[name]
     if not atomic_numbers.get(name):  # ASE has X with number 0
-        raise BadStructure(f"names the element {name or '(none)'!s}, which does not exist")
+        raise BadStructure(f"names the element {name or '(none)'}, which does not exist")
     return name
