@@ -95,7 +95,8 @@ def _end_recorded(campaign: Campaign) -> Iterator[None]:
         yield
     except BaseException as error:
         stopped = was_stopped(error) or stops_the_run(error)
-        reason = str(error) if isinstance(error, Stopped) else f"{type(error).__name__}: {error}".rstrip(": ")
+        in_words = isinstance(error, Stopped | UserError)
+        reason = str(error) if in_words else f"{type(error).__name__}: {error}".rstrip(": ")
         with not_interrupted():
             try:
                 write_summary(

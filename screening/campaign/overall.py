@@ -14,6 +14,8 @@ from screening.engine.tasks import Flow
 
 MEASURED = (0.9, 1.5)
 """Times left, from and to, by what this run has taken so far: its load may change."""
+IDLE = 2.0
+"""Most that workers which start or wait may add to a time left: at the beginning they do little else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +153,7 @@ class Overall:
         if not total.atom_calls:
             return None
         busy = total.busy_s / total.atom_calls
-        return busy, max(busy, total.elapsed_s * self.workers / total.atom_calls)
+        return busy, min(max(busy, total.elapsed_s * self.workers / total.atom_calls), IDLE * busy)
 
 
 def _sum(past: Progress, now: Progress) -> Progress:

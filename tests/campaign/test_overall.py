@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from screening.campaign.estimate import FEWER, MORE, Estimate, Stage, Step
-from screening.campaign.overall import MEASURED, NOTHING, CampaignProgress, Overall
+from screening.campaign.overall import IDLE, MEASURED, NOTHING, CampaignProgress, Overall
 from screening.campaign.stages import stage_of
 from screening.cli.progress import describe
 from screening.engine.progress import Progress
@@ -76,13 +76,16 @@ def test_the_time_left_holds_all_later_stages() -> None:
 def test_two_workers_need_half_the_time_and_idle_ones_count_in_the_upper_end() -> None:
     (alone,) = told(("host", [snapshot(2, 10, 10, 2.0)]))
     (both,) = told(("host", [snapshot(2, 10, 10, 2.0, elapsed_s=1.0)]), workers=2)
-    (waiting,) = told(("host", [snapshot(2, 10, 10, 2.0, elapsed_s=4.0)]), workers=2)
+    (waiting,) = told(("host", [snapshot(2, 10, 10, 2.0, elapsed_s=1.5)]), workers=2)
+    (starting,) = told(("host", [snapshot(2, 10, 10, 2.0, elapsed_s=80.0)]), workers=2)
     assert alone.seconds_left is not None
     assert both.seconds_left is not None
     assert waiting.seconds_left is not None
     assert both.seconds_left == pytest.approx([end / 2 for end in alone.seconds_left])
     assert waiting.seconds_left[0] == pytest.approx(both.seconds_left[0])
-    assert waiting.seconds_left[1] == pytest.approx(4 * both.seconds_left[1])
+    assert waiting.seconds_left[1] == pytest.approx(1.5 * both.seconds_left[1])
+    assert starting.seconds_left is not None
+    assert starting.seconds_left[1] == pytest.approx(IDLE * both.seconds_left[1])
 
 
 def test_what_the_store_answers_is_not_left_to_do() -> None:
