@@ -23,13 +23,13 @@ def sign_of_life(*, in_logs: bool = False) -> None:
     Parameters
     ----------
     in_logs
-        Say it on the standard output too where nobody watches, which other programs may read.
+        Say it where nobody watches, on the standard output that other programs may read; otherwise on a terminal.
     """
-    for stream in (sys.stdout, sys.stderr) if in_logs else (sys.stderr,):
-        if in_logs or stream.isatty():
-            stream.write("loading ...\n")
-            stream.flush()
-            return
+    watched = sys.stderr.isatty()
+    if watched != in_logs:
+        stream = sys.stderr if watched else sys.stdout
+        stream.write("loading ...\n")
+        stream.flush()
 
 
 class LiveProgress:

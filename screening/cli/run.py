@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from screening.cli import logs, options
@@ -31,6 +32,9 @@ def run_command(
     """Screen dopants: relax, compute adhesion, barrier and stability, rank."""
     from screening.cli.progress import LiveProgress, sign_of_life
 
+    sign_of_life()
+    given = overrides(site=site, host=host, cathode=cathode, soc=soc, potential=potential, phases=phases, seed=seed)
+    check_names(preset, config, given)
     sign_of_life(in_logs=True)
     from screening.campaign.campaign import prepare
     from screening.cli.own_name import own_command
@@ -49,9 +53,7 @@ def run_command(
         out=out,
         device=device,
         workers=workers,
-        overrides=overrides(
-            site=site, host=host, cathode=cathode, soc=soc, potential=potential, phases=phases, seed=seed
-        ),
+        overrides=given,
     )
     print_plan(console, campaign, campaign.cost, full=dry_run)
     if dry_run:
@@ -67,6 +69,20 @@ def run_command(
     console.print(f"Results: {campaign.out}", highlight=False, markup=False, soft_wrap=True)
     again, browse = own_command("rank", campaign.out), own_command("ui")
     console.print(f"Again: {again}   Browse: {browse}", highlight=False, markup=False, soft_wrap=True)
+
+
+def check_names(preset: str | None, config: Path | None, given: dict[str, Any]) -> None:
+    """Refuse settings and a potential that are not there, by what is imported in no time and before a word is said.
+
+    Raises
+    ------
+    UserError
+        As `load_settings` and `check_name`.
+    """
+    from screening.config import load_settings
+    from screening.potentials.registry import check_name
+
+    check_name(load_settings(preset, config, given).potential)
 
 
 def overrides(*, host: str | None, soc: str | None, phases: str | None = None, **given: Any) -> dict[str, Any]:
