@@ -51,9 +51,12 @@ def without_compounds(elements: Iterable[str], phases: Iterable[_Composed]) -> l
 
 
 def _bare(elements: Iterable[str], phases: Sequence[_Composed]) -> list[str]:
-    """Elements that lack the compounds a hull needs; one element alone needs its own crystal only."""
+    """Elements that lack the compounds a hull needs; of a metal alone its crystal is enough."""
+    from pymatgen.core import Element
+
     asked = set(elements) - {"Li"}
-    if len(asked) == 1 and any(set(facts.composition) == asked for facts in phases):
+    alone = len(asked) == 1 and all(Element(symbol).is_metal for symbol in asked)
+    if alone and any(set(facts.composition) == asked for facts in phases):
         return []
     return without_compounds(asked, phases)
 
@@ -69,8 +72,8 @@ def check_elements(elements: Iterable[str]) -> None:
     missing = _bare(elements, load_phases())
     if missing and len(set(elements) - {"Li"}) == 1:
         raise UserError(
-            f"no crystal of {missing[0]} is listed in datasets/phases; add its facts there, or give energies with "
-            "--phases mp|FILE."
+            f"no compound of {missing[0]} with Li (or no crystal of it) is listed in datasets/phases; add its facts "
+            "there, or give energies with --phases mp|FILE."
         )
     if missing:
         raise UserError(

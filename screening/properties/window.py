@@ -21,6 +21,7 @@ from screening.errors import UserError
 from screening.properties import hull
 from screening.properties.phases import PhaseEnergy, same_composition
 from screening.properties.reactivity import Reactant, Reaction, most_reactive
+from screening.properties.voltage_profile import per_formula_unit, voltage_profile
 
 OWN, PINNED = "own", "pinned"
 
@@ -51,6 +52,8 @@ class FormulaWindow:
         Equilibria from 0 to `hull.V_MAX`: ``low``, ``high`` (V), ``li_uptake`` (Li per formula unit), ``products``,
         ``driving_force`` and ``driving_force_high`` (eV/atom, at ``low`` and ``high``, from the energy that the window
         was judged by; linear in between).
+    remark
+        What a reader of the limits has to know beside; empty otherwise.
     predicted
         Phases by ionic substitution among the competing ones.
     quarantined
@@ -71,6 +74,7 @@ class FormulaWindow:
     li_oxidation: float
     decomposition: dict[str, float]
     profile: list[dict[str, Any]] = field(default_factory=list)
+    remark: str = ""
     predicted: tuple[str, ...] = ()
     quarantined: dict[str, str] = field(default_factory=dict)
 
@@ -158,8 +162,13 @@ def formula_window(
     crystals = [p for p in phases if same_composition(p.composition, composition)]
     crystal = min(crystals, key=lambda p: p.energy_per_atom, default=None)
     rivals = [p for p in phases if p not in crystals]
-    closed, others = hull.decompose(composition, phases), _made_of(composition, rivals)
-    window, kind, energy, why = None, OWN, closed.energy, why_no_crystal(composition, phases, refused)
+    why = why_no_crystal(composition, phases, refused)
+    closed, others = _made_of(composition, phases), _made_of(composition, rivals)
+    if closed is None:
+        raise UserError(
+            f"{formula} has no energy: {why}, and no other phases make it up; add them or use --phases FILE."
+        )
+    window, kind, energy = None, OWN, closed.energy
     if crystal is not None:
         window, energy = _own_window(composition, crystal, rivals), crystal.energy_per_atom
     if window is None:
@@ -171,7 +180,7 @@ def formula_window(
             f"{formula} is on the hull at no voltage from 0 to {hull.V_MAX:g} V; check the competing phases."
         )
     n_atoms = sum(composition.values())
-    profile = _profile(composition, energy, phases, (window.reduction, window.oxidation))
+    profile = voltage_profile(composition, energy, phases, (window.reduction, window.oxidation))
     below = [row for row in profile if row["low"] < window.reduction - 1e-9]
     above = [row for row in profile if row["high"] > window.oxidation + 1e-9]
     made = closed if kind == PINNED else others
@@ -185,21 +194,31 @@ def formula_window(
         why_pinned=why,
         phase=crystal.name if crystal else None,
         e_above_hull=above_hull,
-        products_reduction=_per_formula(window.products_reduction, n_atoms),
-        products_oxidation=_per_formula(window.products_oxidation, n_atoms),
+        products_reduction=per_formula_unit(window.products_reduction, n_atoms),
+        products_oxidation=per_formula_unit(window.products_oxidation, n_atoms),
         li_reduction=below[-1]["li_uptake"] if below else 0.0,
         li_oxidation=above[0]["li_uptake"] if above else 0.0,
-        decomposition=_per_formula(made.products, n_atoms) if made else {},
+        decomposition=per_formula_unit(made.products, n_atoms) if made else {},
         profile=profile,
+        remark=_unknown_with_li(composition, phases),
         predicted=tuple(sorted(p.name for p in phases if p.substituted)),
         quarantined={p.name: p.gate for p in refused if set(p.composition) <= set(composition) | {"Li"}},
     )
 
 
-def _made_of(composition: Mapping[str, float], rivals: Sequence[PhaseEnergy]) -> hull.Decomposition | None:
-    """What other phases make up a composition; None where they cannot, as for an element."""
+def _unknown_with_li(composition: Mapping[str, float], phases: Sequence[PhaseEnergy]) -> str:
+    """That no compound of an element with Li is known here, which Nb has none of and Ag has several."""
+    if len(composition) > 1 or any(len(p.composition) > 1 and set(composition) < set(p.composition) for p in phases):
+        return ""
+    return (
+        f"no compound of {next(iter(composition))} with Li is among the competing phases, so that no limit can be found"
+    )
+
+
+def _made_of(composition: Mapping[str, float], phases: Sequence[PhaseEnergy]) -> hull.Decomposition | None:
+    """What phases make up a composition; None where they cannot, as for an element without itself."""
     try:
-        return hull.decompose(composition, rivals)
+        return hull.decompose(composition, phases)
     except hull.NotMade:
         return None
 
@@ -212,47 +231,6 @@ def _own_window(
         return hull.stable_range(composition, crystal.energy_per_atom, rivals)
     except hull.NotMade:
         return hull.Window(reduction=0.0, oxidation=hull.V_MAX, products_reduction={}, products_oxidation={})
-
-
-def _per_formula(products: Mapping[str, float], n_atoms: float) -> dict[str, float]:
-    return {name: round(amount * n_atoms, 6) for name, amount in sorted(products.items()) if name != "Li"}
-
-
-def _profile(
-    composition: Mapping[str, float], energy: float, phases: Sequence[PhaseEnergy], ends: tuple[float, float]
-) -> list[dict[str, Any]]:
-    """Rows of `FormulaWindow.profile`, the composition's own crystal among the equilibria.
-
-    Parameters
-    ----------
-    energy
-        eV/atom that the window was judged by, nowhere below the hull of all phases.
-    ends
-        Of the window, V: breakpoints too, but for the tolerance with which it was found, and written the same.
-    """
-    n_li = hull.normalised(composition).get("Li", 0.0)
-    n_atoms = sum(composition.values())
-    mu_metal = hull.li_reference(phases)
-
-    def force(state: hull.Decomposition, voltage: float) -> float:
-        value = energy - state.energy - (mu_metal - voltage) * (n_li - state.n_li)
-        return value if value > hull.TOLERANCE else 0.0
-
-    def point(voltage: float) -> float:
-        return next((end for end in ends if abs(end - voltage) < 1e-5), voltage)
-
-    return [
-        {
-            "low": point(s.low),
-            "high": point(s.high),
-            # + 0.0: no minus sign before a zero
-            "li_uptake": round((s.decomposition.n_li - n_li) * n_atoms, 6) + 0.0,
-            "products": _per_formula(s.decomposition.products, n_atoms),
-            "driving_force": force(s.decomposition, s.low),
-            "driving_force_high": force(s.decomposition, s.high),
-        }
-        for s in hull.li_profile(composition, phases)
-    ]
 
 
 def window_document(
@@ -286,6 +264,7 @@ def window_document(
         "products_oxidation": window.products_oxidation,
         "window": window.kind,
         "why_pinned": window.why_pinned,
+        "remark": window.remark,
         "phase": window.phase,
         "decomposition": window.decomposition,
         "li_uptake_reduction": window.li_reduction,

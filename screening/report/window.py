@@ -39,6 +39,8 @@ def print_window(console: Console, window: FormulaWindow, *, potential: str, sou
         console.print(f"  above the hull of all other phases: {1000 * window.e_above_hull:.0f} meV/atom")
     elif window.kind == OWN:
         console.print("  nothing else makes it up: it is its own reference")
+    if window.remark:
+        console.print(f"  {window.remark}", highlight=False)
     if window.decomposition and (window.kind == PINNED or (window.e_above_hull or 0) > 0):
         console.print(f"  without Li exchange it is in equilibrium with: {reaction_side(window.decomposition)}")
     table = Table("V vs Li/Li+", "Li per formula", "equilibrium phases per formula", "driving force, eV/atom")

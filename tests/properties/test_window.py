@@ -189,6 +189,14 @@ def test_a_metal_that_li_leaves_alone_has_no_limits(chgnet):
     window = formula_window("Nb", system("Nb", chgnet))
     assert (window.reduction, window.oxidation, window.kind) == (0.0, hull.V_MAX, "own")
     assert np.all(window.driving_force_curve()[1] == 0)
+    assert window.remark.startswith("no compound of Nb with Li is among")
+    assert formula_window("S", system("S", chgnet)).remark == ""
+
+
+def test_a_quarantined_crystal_that_nothing_replaces_is_refused_with_the_reason():
+    refused = [phase("S", {"S": 1}, -4.0, gate="volume differs by +20.0 %")]
+    with pytest.raises(UserError, match=r"S has no energy: the crystal S is listed but quarantined \(volume differs"):
+        formula_window("S", [LI, phase("Nb", {"Nb": 1}, -10.0)], refused=refused)
 
 
 def test_oxygen_ends_where_li2o2_forms(chgnet):
