@@ -69,7 +69,7 @@ def test_the_table_is_printed_from_the_records(run):
     before = {p.name: p.read_bytes() for p in run.iterdir()}
     result = invoke(run)
     assert result.exit_code == 0
-    for word in ("first (finished)", "Mg_Li-vLi-1of12", "1.40", "[Li0.667Zr0.083]NbO3", "no Li would be left"):
+    for word in ("first (finished)", "Mg_Li-vLi-1of12", "1.40", "[Li2/3Zr1/12]NbO3", "no Li would be left"):
         assert word in result.stdout
     assert {p.name: p.read_bytes() for p in run.iterdir()} == before
 
