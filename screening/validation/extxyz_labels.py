@@ -79,7 +79,7 @@ def labels_of(atoms: Atoms, *, own: bool) -> Labels:
     return Labels(
         energy=energy,
         forces=forces,
-        stress=_stress(everything, float(atoms.cell.volume), notes, own=own),
+        stress=_stress(everything, abs(float(atoms.cell.array[0] @ np.cross(*atoms.cell.array[1:]))), notes, own=own),
         charge=_charge(info, notes),
         converged=_converged(info),
         notes=notes,

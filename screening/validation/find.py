@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -51,10 +52,15 @@ def find_calculations(path: Path, *, skip: Path | None = None) -> Iterator[Found
     skip
         A folder that is left out: the data folder itself.
     """
-    if path.is_file():
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        yield _refused(path, f"it cannot be opened ({error.strerror})")
+        return
+    if is_file:
         yield _file(path)
         return
-    yield from _walk(path, {skip.resolve()} if skip else set())
+    yield from _walk(path, {Path(os.path.realpath(skip))} if skip else set())
 
 
 def _walk(root: Path, seen: set[Path]) -> Iterator[Found]:
@@ -66,13 +72,13 @@ def _walk(root: Path, seen: set[Path]) -> Iterator[Found]:
     while waiting:
         folder = waiting.pop()
         try:
-            place = folder.resolve()
+            place = Path(os.path.realpath(folder))
             if place in seen:
                 continue
             seen.add(place)
             entries = sorted(folder.iterdir())
-        except (OSError, RuntimeError) as error:  # a link that leads in circles is a RuntimeError
-            yield _refused(folder, f"it cannot be opened ({getattr(error, 'strerror', None) or error})")
+        except OSError as error:
+            yield _refused(folder, f"it cannot be opened ({error.strerror})")
             continue
         files, folders, odd = _sorted_out(entries)
         images = image_folders(folder)

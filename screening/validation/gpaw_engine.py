@@ -19,12 +19,14 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
+from ase.stress import voigt_6_to_full_3x3_stress
 
 from screening.engine.trouble import stops_the_run
 from screening.errors import UserError
 from screening.files import write_text
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
 from screening.validation.engines import CalculationFailed, EngineUnusable
+from screening.validation.frame_choice import keep_steps
 from screening.validation.gpaw_settings import GpawSettings
 from screening.validation.jobs import Job
 
@@ -161,29 +163,36 @@ def _calculation(
     result: dict[str, Any],
     frames: tuple[Frame, ...],
 ) -> Calculation:
-    atoms = frames[-1].atoms
+    relaxation = job["relax"] != "none"
+    kept = keep_steps(frames, [True] * len(frames), relaxation=relaxation)  # GPAW raises where it does not converge
+    atoms = kept.frames[-1].atoms
     method: Method = replace(settings.expected(atoms), kpoints=tuple(job["kpoints"]))
     return Calculation(
         source=str(folder),
         method=method,
-        frames=frames,
-        electronic_converged=True,  # GPAW raises otherwise, and no result is written
-        ionic_converged=None if job["relax"] == "none" else bool(result["ionic_converged"]),
+        frames=kept.frames,
+        electronic_converged=kept.electronic_converged,
+        ionic_converged=bool(result["ionic_converged"]) if relaxation else None,
         charge=float(job["charge"]),
-        band_gap=result["band_gap"],
+        band_gap=_finite(result["band_gap"]),
         settings=settings.name,
         details={
             **{key: result[key] for key in ("wall_s", "versions")},
+            "ionic_steps": len(frames),
             "files": [str(folder / name) for name in (JOB, RESULT, _steps(folder, index).name)],
+            **kept.details,
         },
     )
 
 
+def _finite(value: float | None) -> float | None:
+    """None for a by-product that is no finite number."""
+    return float(value) if value is not None and np.isfinite(value) else None
+
+
 def _frame(atoms: Atoms) -> Frame:
     values = atoms.calc.results
-    stress = values.get("stress")
-    if stress is not None:
-        stress = atoms.get_stress(voigt=False)
+    stress = voigt_6_to_full_3x3_stress(values["stress"]) if values.get("stress") is not None else None
     bare = atoms.copy()
     forces = np.array(values["forces"]) if "forces" in values else None
     return Frame(atoms=bare, energy=float(values["energy"]), forces=forces, stress=stress)

@@ -54,7 +54,7 @@ def read_extxyz(path: Path) -> list[Calculation]:
     refused = [left_out("frame", numbers, reason) for reason, numbers in unusable.items()]
     if not groups:
         raise CalculationUnreadable(f"{path.name}: {'; '.join(refused)}")
-    warnings = [*refused, *(f"{note} ({count} frames)" for note, count in notes.items())]
+    warnings = [*refused, *(f"{note} ({count} frame{'s' * (count > 1)})" for note, count in notes.items())]
     found = [_calculation(path, str(key[0]), part) for key, group in groups.items() for part in _split(group)]
     if warnings:
         found[0] = replace(found[0], details={**found[0].details, "warnings": warnings})

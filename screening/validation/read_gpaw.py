@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
+from screening.validation.frame_choice import keep_steps
 
 OWN_INPUT = "calculation.json"
 
@@ -34,26 +35,31 @@ def read_gpw(path: Path) -> Calculation:
     """
     from ase.io import read
     from ase.io.ulm import Reader
+    from ase.stress import voigt_6_to_full_3x3_stress
 
     try:
         atoms: Any = read(path, format="gpw")
         with Reader(path) as file:
             parameters: dict[str, Any] = file.parameters.asdict()
             version = str(file.gpaw_version)
+            converged = bool(getattr(getattr(file, "scf", None), "converged", True))
         results = atoms.calc.results
         energy = float(results["energy"])
     except Exception as error:  # ulm and ASE raise whatever the broken place happens to raise
         raise CalculationUnreadable(f"{path.name} is no finished .gpw file ({error})") from error
-    stress = atoms.get_stress(voigt=False) if results.get("stress") is not None else None
+    stress = voigt_6_to_full_3x3_stress(results["stress"]) if results.get("stress") is not None else None
     moments = results.get("magmoms")
     bare = atoms.copy()
     bare.calc = None
+    # GPAW raises KohnShamConvergenceError where it does not converge; a file may have been written before that
+    kept = keep_steps(
+        [Frame(atoms=bare, energy=energy, forces=results.get("forces"), stress=stress)], [converged], relaxation=False
+    )
     return Calculation(
         source=str(path),
         method=_method(parameters),
-        frames=(Frame(atoms=bare, energy=energy, forces=results.get("forces"), stress=stress),),
-        # GPAW raises KohnShamConvergenceError before it has results that it could write
-        electronic_converged=True,
+        frames=kept.frames,
+        electronic_converged=kept.electronic_converged,
         charge=float(parameters.get("charge") or 0.0),
         magnetic_moments=moments if parameters.get("spinpol") or _is_magnetic(moments) else None,
         details={"version": version, "files": [str(path)]},

@@ -123,6 +123,7 @@ def magnetic_moments(outcar: Path | None, n_atoms: int) -> NDArray[Any] | None:
 
 def _frames(path: Path, text: str) -> list[Frame]:
     from ase.io import read
+    from ase.stress import voigt_6_to_full_3x3_stress
 
     try:
         with warnings.catch_warnings():
@@ -131,7 +132,8 @@ def _frames(path: Path, text: str) -> list[Frame]:
         frames = []
         for image in images:
             results = image.calc.results
-            stress = image.get_stress(voigt=False) if results.get("stress") is not None else None
+            stress = results.get("stress")
+            stress = None if stress is None else voigt_6_to_full_3x3_stress(stress)
             atoms = image.copy()
             atoms.calc = None
             frames.append(Frame(atoms=atoms, energy=float(results["energy"]), forces=results["forces"], stress=stress))
@@ -154,10 +156,11 @@ def _with_nan(text: str) -> str:
         elif table and line.strip() and not re.fullmatch(r"[-\s]*|[-+.\d\sEe*]*|.*nan.*", line, re.IGNORECASE):
             table = False
         if "**" in line:
-            if "in kB" in line:
+            lines[number] = STARS.sub(" nan ", line)
+            if table and len(lines[number].split()) < COLUMNS:
+                lines[number] = " nan" * COLUMNS
+            elif "in kB" in line:
                 lines[number] = "  in kB " + " nan" * COLUMNS
-            else:
-                lines[number] = " nan" * COLUMNS if table else STARS.sub(" nan ", line)
     return "\n".join(lines)
 
 

@@ -196,6 +196,8 @@ def _frames_in(folder: Path) -> list[LabelledFrame]:
     path = folder / FRAMES
     if not path.is_file():
         raise UserError(f"{folder} is no folder of DFT data: it holds no {FRAMES}; make one with `screen ingest`.")
+    if path.stat().st_size == 0:  # calculations without forces leave it so
+        return []
     try:
         images = read(path, index=":")
     except Exception as error:  # ASE's reader raises whatever its parsing steps raise

@@ -78,7 +78,11 @@ def test_simulated_frames_are_refused_unless_allowed(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(None, "holds no training.extxyz"), ("garbage\n", "cannot be read as extended XYZ"), ("", "Empty file")],
+    [
+        (None, "holds no training.extxyz"),
+        ("garbage\n", "cannot be read as extended XYZ"),
+        ("", "hold no neutral frame with energy and forces"),
+    ],
 )
 def test_folders_without_data_are_named(tmp_path, content, reason):
     if content is not None:
