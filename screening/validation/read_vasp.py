@@ -113,6 +113,8 @@ def _differences(calculation: Calculation, summary: OutcarSummary) -> list[str]:
     composition = Counter(atoms.get_chemical_symbols())
     if summary.composition and composition != summary.composition:
         found.append(f"species {_formula(composition)} and {_formula(summary.composition)}")
+    if not calculation.details["ordinary"]:
+        return found
     steps = int(calculation.details["ionic_steps"])
     if steps != len(summary.free_energies):
         found.append(f"{steps} and {len(summary.free_energies)} ionic steps")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
 NELM = 60  # VASP's default
+PHONONS = (5, 6, 7, 8)  # IBRION; steps and energies are not listed alike in both outputs
 
 
 def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarSummary | None = None) -> Calculation:
@@ -62,6 +63,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
         "ionic_steps": len(steps),
         "free_energy": float(steps[-1]["e_fr_energy"]),
         "pressure": real(tags, "PSTRESS", 0.0),
+        "ordinary": tags.get("ALGO") != "Exact" and whole(tags, "IBRION", -1) not in PHONONS,
         "electronic_steps": sum(len(step["electronic_steps"]) for step in steps),
         "simulation_marks": list(simulation.marks) if simulation else [],
         "files": [str(p) for p in (path, outcar) if p is not None],

@@ -153,7 +153,7 @@ def _diagonal(value: object) -> list[list[object]]:
 
 
 def _outcar_step(number: int, step: Step) -> list[str]:
-    x = step.x if isinstance(step.x, str) else step.x * 0.0 + 2.12
+    x = step.x if isinstance(step.x, str) else 4.24 * step.x
     other = step.force if isinstance(step.force, str) else -step.force
     lines = [f"------- Iteration {number:6d}({loop:4d})  -------" for loop in range(1, step.loops + 1)]
     lines += ["------------------------ aborting loop because EDIFF is reached -----------------------"]
