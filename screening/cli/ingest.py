@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from screening.validation.ingest import IngestReport
 
+FRAMES_SHOWN = 5
+"""Duplicate frames of one file that get a line of their own."""
+
 JUDGING, OUTPUT = "How calculations are judged", "Output"
 
 
@@ -81,8 +84,8 @@ def _print(console: Console, report: IngestReport, data: Path) -> None:
             f"{1000 * difference:.1f} meV/atom, and neither is used; delete the wrong run and {data / 'disputed'}, "
             "then ingest again",
         )
-    for name, against in outcome.duplicates:
-        line(name, f"duplicate of {against}")
+    for name, text in _duplicates(outcome.duplicates):
+        line(name, text)
     for name, note in report.notes:
         line(name, f"note: {note}")
     for run, reason in report.unwritten:
@@ -97,3 +100,18 @@ def _print(console: Console, report: IngestReport, data: Path) -> None:
         highlight=False,
         soft_wrap=True,
     )
+
+
+def _duplicates(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """A line for each duplicate; for a file of which many frames are, one line for all of them."""
+    by_file: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, against in pairs:
+        by_file.setdefault((name.rpartition(":")[0], against.rpartition(":")[0]), []).append((name, against))
+    lines = []
+    for (file, other), members in by_file.items():
+        if file and other and len(members) > FRAMES_SHOWN:
+            lines.append((file, f"{len(members)} frames are duplicates of frames of {other}"))
+        else:
+            earlier = [" that was ingested before" if name == against else "" for name, against in members]
+            lines += [(n, f"duplicate of {a}{which}") for (n, a), which in zip(members, earlier, strict=True)]
+    return lines

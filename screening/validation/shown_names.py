@@ -10,17 +10,20 @@ from typing import Literal
 
 # names that an extended XYZ file would give back as numbers or truth values
 LIKE_A_VALUE = re.compile(r"[TF]|true|false|[\d.eE+-]+", re.IGNORECASE)
+HEX = re.compile(r"[0-9A-Fa-f]{2}")
 
 
 def plain(name: str) -> str:
     """A name that any file and terminal can hold, and that no other name looks like.
 
-    Line ends, controls, marks without width and bytes that are no text become escapes.
+    Line ends, controls, marks without width, bytes that are no text, and backslashes, which extended XYZ files swallow,
+    are written as in a URL: ``%0A``.
     """
-    return "".join(
-        c if c.isprintable() and c != "\\" else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in name
-    )
+    shown = []
+    for position, c in enumerate(name):
+        odd = not c.isprintable() or c == "\\" or (c == "%" and HEX.match(name, position + 1))
+        shown.append("".join(f"%{byte:02X}" for byte in os.fsencode(c)) if odd else c)
+    return "".join(shown)
 
 
 def names_of_roots(roots: Sequence[Path]) -> dict[Path, str]:

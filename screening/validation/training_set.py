@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,25 +240,19 @@ def _draw(
 ) -> list[str]:
     """Groups in random order until the fraction is reached; first those whose elements occur elsewhere, too."""
     wanted = fraction * len(frames)
+    elements = {name: {z for i in members for z in frames[i].atoms.numbers} for name, members in groups.items()}
+    others = Counter(z for own in elements.values() for z in own)  # groups with an element that are not drawn yet
     names = [sorted(groups)[i] for i in rng.permutation(len(groups))]
     drawn: list[str] = []
     n_frames = 0
-    for name in sorted(names, key=lambda n: not _elsewhere(n, groups, frames)):
+    elsewhere = {name: all(others[z] > 1 for z in own) for name, own in elements.items()}
+    for name in sorted(names, key=lambda n: not elsewhere[n]):
         fits = n_frames + len(groups[name]) <= max(1.5 * wanted, 1)
-        if n_frames < wanted and fits and _elsewhere(name, _without(groups, drawn), frames):
+        if n_frames < wanted and fits and all(others[z] > 1 for z in elements[name]):
             drawn.append(name)
+            others.subtract(elements[name])
             n_frames += len(groups[name])
     return drawn or [min(names, key=lambda n: len(groups[n]))]
-
-
-def _without(groups: dict[str, list[int]], names: Iterable[str]) -> dict[str, list[int]]:
-    return {name: members for name, members in groups.items() if name not in set(names)}
-
-
-def _elsewhere(name: str, groups: dict[str, list[int]], frames: Sequence[LabelledFrame]) -> bool:
-    """Whether each element of a group occurs in another one."""
-    others = {s for n, m in groups.items() if n != name for i in m for s in frames[i].atoms.get_chemical_symbols()}
-    return {s for i in groups[name] for s in frames[i].atoms.get_chemical_symbols()} <= others
 
 
 def _validation(groups: dict[str, list[int]], fraction: float, rng: np.random.Generator) -> set[int]:

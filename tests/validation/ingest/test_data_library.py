@@ -12,6 +12,8 @@ from ase.io import read
 from ase.optimize import BFGS
 
 from screening.errors import UserError
+from screening.validation import library as library_module
+from screening.validation import library_files
 from screening.validation.calculation import Calculation, Frame, Method
 from screening.validation.library import ENERGY_TOLERANCE, DataLibrary
 from screening.validation.library_files import Accepted
@@ -238,3 +240,127 @@ def test_damaged_folder_is_refused_and_not_overwritten(tmp_path):
     (tmp_path / "training.extxyz").write_text("")
     with pytest.raises(UserError, match="frames are missing"):
         library.add([accepted("two", computed(rattled(2)))])
+
+
+def all_pairs(new: list[Accepted]) -> dict[str, set[str]]:
+    """What comparing every calculation with every other one says, by source, for single points of one method."""
+    energy = {a.source: a.calculation.energy / len(a.calculation.atoms) for a in new}
+    shape = {a.source: Shape(a.calculation.atoms) for a in new}
+    disputed: set[str] = set()
+    kept: list[str] = []
+    duplicates: set[str] = set()
+    for name in energy:
+        same = [other for other in (*kept, *sorted(disputed)) if same_structure(shape[other], shape[name])]
+        against = [other for other in same if abs(energy[other] - energy[name]) > ENERGY_TOLERANCE]
+        if against or any(other in disputed for other in same):
+            disputed |= {name, *against[:1]}
+            kept = [other for other in kept if other not in disputed]
+        elif same:
+            duplicates.add(name)
+        else:
+            kept.append(name)
+    return {"kept": set(kept), "duplicates": duplicates, "disputed": disputed}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_same_outcome_as_comparing_all_pairs(tmp_path, seed):
+    """Rattles of some cells, with repetitions in other order and origin, some of them with another energy."""
+    rng = np.random.default_rng(seed)
+    new = []
+    for number in range(24):
+        frame = computed(rattled(int(rng.integers(8)), 0.1))
+        if rng.random() < 0.5:
+            order = rng.permutation(4)
+            atoms = frame.atoms[order]
+            atoms.positions += rng.normal(size=3)
+            frame = Frame(atoms=atoms, energy=frame.energy, forces=frame.forces[order], stress=frame.stress)
+        shift = 0.1 if rng.random() < 0.15 else 2e-4 * rng.random()
+        frame = Frame(atoms=frame.atoms, energy=frame.energy + shift, forces=frame.forces, stress=frame.stress)
+        new.append(accepted(f"run-{number}", frame))
+    expected = all_pairs(new)
+    library = DataLibrary(tmp_path)
+    for part in (new[:10], new[10:]):
+        library.add(part)
+    assert {entry["source"] for entry in library.calculations()} == expected["kept"]
+    assert {entry["source"] for entry in library.disputed()} == expected["disputed"]
+
+
+def test_finite_displacements_are_kept_and_no_disputes(tmp_path):
+    """0.01 A is what phonopy displaces by: the forces explain the energies, and each frame is worth having."""
+    atoms = rattled(3)
+    frames = [computed(atoms)]
+    for index, direction, sign in itertools.product(range(4), range(3), (-1, 1)):
+        moved = atoms.copy()
+        moved.positions[index, direction] += 0.01 * sign
+        frames.append(computed(moved))
+    energies = [frame.energy / 4 for frame in frames]
+    assert max(energies) - min(energies) > ENERGY_TOLERANCE
+    outcome = DataLibrary(tmp_path).add([accepted(f"run-{n}", frame) for n, frame in enumerate(frames)])
+    assert outcome.disputes == outcome.duplicates == []
+    assert len(outcome.added) == 25
+
+
+def test_reruns_of_a_relaxation_are_one_although_they_end_a_little_apart(tmp_path):
+    start, end = computed(rattled(4)), rattled(3)
+    again = end.copy()
+    again.positions[0, 0] += 0.005
+    again_frame = Frame(atoms=again, energy=computed(end).energy, forces=computed(again).forces)
+    outcome = DataLibrary(tmp_path).add([accepted("one", start, computed(end)), accepted("two", start, again_frame)])
+    assert outcome.added == ["one"]
+    assert outcome.duplicates == [("two", "one")]
+
+
+def test_nearly_no_structures_are_compared_and_files_read_once(tmp_path, monkeypatch):
+    """Counted instead of timed: the comparisons do not grow with the number of pairs."""
+    counts = {"compare": 0, "read": 0}
+
+    def compare(one, other, real=library_module.compare):
+        counts["compare"] += 1
+        return real(one, other)
+
+    def read_frames(path, real=library_files.read_frames):
+        counts["read"] += 1
+        return real(path)
+
+    monkeypatch.setattr(library_module, "compare", compare)
+    monkeypatch.setattr(library_files, "read_frames", read_frames)
+    new = [accepted(f"run-{seed}", computed(rattled(seed, 0.05))) for seed in range(120)]
+    library = DataLibrary(tmp_path)
+    assert len(library.add(new[:80]).added) == 80
+    assert len(library.add(new).added) == 40
+    assert counts["compare"] <= 12  # of 7140 pairs
+    assert counts["read"] <= 2
+    counts["read"] = 0
+    assert len(library.add(new).known) == 120
+    assert counts["read"] == 0  # what is known already is known by the list
+
+
+def test_frames_that_came_without_a_list_are_not_overwritten(tmp_path):
+    DataLibrary(tmp_path / "made").add([accepted("one", computed(rattled(1)))])
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone" / "training.extxyz").write_bytes((tmp_path / "made" / "training.extxyz").read_bytes())
+    before = contents(tmp_path / "alone")
+    with pytest.raises(UserError, match=r"without calculations\.yaml"):
+        DataLibrary(tmp_path / "alone").add([accepted("two", computed(rattled(2)))])
+    assert {name: state for name, state in contents(tmp_path / "alone").items() if name != ".lock"} == before
+
+
+def test_dispute_that_was_killed_between_its_two_writes_is_finished_by_the_next_call(tmp_path, monkeypatch):
+    one, two = accepted("one", computed(rattled(3))), accepted("two", computed(rattled(3), shift=0.1))
+    good = accepted("good", computed(rattled(5)))
+    library = DataLibrary(tmp_path)
+    library.add([one, good])
+
+    def killed(folder, items, real=library_module.save_items):
+        if folder == tmp_path:
+            raise KeyboardInterrupt
+        real(folder, items)
+
+    monkeypatch.setattr(library_module, "save_items", killed)
+    with pytest.raises(KeyboardInterrupt):
+        library.add([two])
+    monkeypatch.undo()
+    assert len(library.frames()) == 2  # the disputed one is still there
+    library.add([good])
+    assert [entry["source"] for entry in library.calculations()] == ["good"]
+    assert [atoms.info["source"] for atoms in library.frames()] == ["good"]
