@@ -73,8 +73,9 @@ class Manifests:
                 self._seen[folder] = SeenManifest(manifest)
             except Exception as error:
                 logger.debug("%s", folder, exc_info=True)
-                reason = f"{in_words(error)}; its jobs are read without it and give no records"
-                self._refused.append((f"{plain(folder.name)}/{MANIFEST}", reason))
+                name = plain(str(folder / MANIFEST))
+                reason = in_words(error).replace(f"{folder / MANIFEST} is", "it is")
+                self._refused.append((name, f"{reason}; its jobs are read without it and give no records"))
         return self._seen[folder]
 
 

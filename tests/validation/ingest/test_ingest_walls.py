@@ -140,7 +140,7 @@ def test_damaged_manifest_costs_its_records_and_not_its_jobs(tmp_path, text):
     report = ingest([tmp_path / "kim2026"], tmp_path / "data", IngestOptions())
     assert len(report.outcome.added) == 2
     ((name, reason),) = report.refused
-    assert name == "kim2026/validation.yaml"
+    assert name == str(tmp_path / "kim2026" / "validation.yaml")
     assert "give no records" in reason
 
 
