@@ -18,7 +18,7 @@ MAX_STRAIN = 0.001
 MAX_ANGLE = 0.1  # degrees between cell vectors
 LARGEST_STRAIN = 0.004  # of any length, where cell lengths and angles differ by no more than that
 # Two calculations that started from one input: what files round away, far below any finite difference (0.01 A).
-SAME_INPUT = 0.001  # A
+SAME_INPUT = 0.0005  # A
 SAME_INPUT_STRAIN = 1e-4
 
 N_NEAREST = 32
