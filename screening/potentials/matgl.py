@@ -16,7 +16,7 @@ from typing import Any
 from screening.errors import UserError
 from screening.potentials.ase_calculator import AsePotential
 from screening.potentials.batching import pick_device, quiet, sha256_of
-from screening.potentials.weights import read_pickle
+from screening.potentials.weights import read_pickle, restricted_unpickling
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +78,8 @@ def check(name: str) -> Path:
         except ValueError:
             raise ValueError("its model.json is no JSON") from None
         _check_classes(content, "model.json")
+        for file in ("model.pt", WEIGHTS):
+            _check_classes(_read_restricted(folder / file), file)
     return folder
 
 
@@ -94,21 +96,15 @@ def _one_sentence(name: str) -> Iterator[None]:
 
 
 def _load_model(folder: Path) -> Any:
-    """The model, unless its files name something else than classes of matgl.
+    """The model of a checked folder, unless its files name something else than models of matgl.
 
-    matgl imports whatever module and calls whatever class model.json and model.pt name, with arguments from the file;
-    both are looked through before.
+    matgl imports whatever module and calls whatever class model.json and model.pt name, with arguments from the file.
     """
     import matgl
     from matgl.apps.pes import Potential
     from matgl.utils.io import IOMixIn
 
-    try:
-        arguments = read_pickle(folder / "model.pt")
-    except UnpicklingError:
-        logger.debug("%s", folder, exc_info=True)
-        raise ValueError("its model.pt holds more than arguments, which could run code") from None
-    for module, name in _check_classes(arguments, "model.pt"):
+    for module, name in _check_classes(_read_restricted(folder / "model.pt"), "model.pt"):
         public = "matgl.apps.pes" if module.startswith("matgl.apps") else "matgl.models"
         found = getattr(import_module(public), name, None)
         if not (isinstance(found, type) and issubclass(found, IOMixIn)):
@@ -117,6 +113,15 @@ def _load_model(folder: Path) -> Any:
     if not isinstance(model, Potential):
         raise ValueError(f"it is a {type(model).__name__}, not an interatomic potential")
     return model
+
+
+def _read_restricted(path: Path) -> Any:
+    try:
+        with restricted_unpickling():
+            return read_pickle(path)
+    except UnpicklingError:
+        logger.debug("%s", path, exc_info=True)
+        raise ValueError(f"its {path.name} is damaged, or holds code, which is never run") from None
 
 
 def _check_classes(content: Any, file: str) -> list[tuple[str, str]]:

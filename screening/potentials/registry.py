@@ -36,10 +36,11 @@ def available() -> list[str]:
 
 
 def check_name(name: str) -> None:
-    """Refuse a potential that cannot be used here, before anything is computed and without loading its weights.
+    """Refuse a potential that cannot be used here, before anything is computed and without building its network.
 
     Looked at are the name, the package, a model's folder, card, base, checkpoint and its checksum. A matgl model that
-    is not on this machine is fetched from the hub; the module of an ``ase:`` factory is imported.
+    is not on this machine is fetched from the hub. An ``ase:`` factory is called, since nothing else says whether what
+    it needs is there; `load_potential` takes what it made.
 
     Raises
     ------
@@ -55,9 +56,7 @@ def check_name(name: str) -> None:
 
         matgl.check(found)
     elif found.startswith("ase:"):
-        from screening.potentials.ase_calculator import factory_of
-
-        factory_of(found)
+        _load(found, "cpu")
     else:
         _check_package(found)
 
@@ -164,6 +163,11 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
     if isinstance(found, ModelCard):
         potential = _load_finetuned(str(found.folder.resolve()), found.checkpoint_sha256, device)
     else:
+        if found.startswith("ase:"):
+            from screening.potentials.batching import pick_device
+
+            pick_device(device)
+            device = "cpu"  # what `check_name` made is taken: ASE's calculators choose their device themselves
         potential = _load(found, device)
     limit_threads()  # here for notebooks too, where everything was loaded before anybody could set the environment
     if self_check:
@@ -190,9 +194,7 @@ def _load(name: str, device: str) -> Potential:
         return matgl.load(name, device)
     if family == "ase":
         from screening.potentials import ase_calculator
-        from screening.potentials.batching import pick_device
 
-        pick_device(device)
         return ase_calculator.load(name)
     if family.startswith("chgnet"):
         from screening.potentials import chgnet

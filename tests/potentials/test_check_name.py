@@ -100,10 +100,21 @@ def test_factories_that_fail_are_one_sentence(source, reason, tmp_path, monkeypa
     (tmp_path / "my_potential.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "my_potential", raising=False)
-    with pytest.raises(UserError, match=reason) as error:
-        load_potential("ase:my_potential:make", "cpu", self_check=False)
-    assert "\n" not in str(error.value)
+    for step in (check_name, load_potential):
+        with pytest.raises(UserError, match=reason) as error:
+            step("ase:my_potential:make")
+        assert "\n" not in str(error.value)
     monkeypatch.delitem(sys.modules, "my_potential", raising=False)
+
+
+def test_a_factory_that_was_checked_is_not_called_again(tmp_path, monkeypatch):
+    (tmp_path / "counted.py").write_text(
+        "from ase.calculators.emt import EMT\ncalls = []\ndef make():\n    calls.append(1)\n    return EMT()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    check_name("ase:counted:make")
+    load_potential("ase:counted:make", "auto", self_check=False)
+    assert len(sys.modules["counted"].calls) == 1
 
 
 @pytest.mark.parametrize("potential", ["models/absent", "ase:no.such.module:make", "matgl:./absent"])

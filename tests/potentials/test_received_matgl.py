@@ -36,10 +36,7 @@ def matgl_folder(files, folder: Path) -> str:
 def test_a_pickle_in_a_matgl_folder_is_not_run(plant, file, matgl_files, tmp_path, mark):
     name = matgl_folder(matgl_files, tmp_path / "received")
     plant(tmp_path / "received" / file, mark)
-    with pytest.raises(UserError, match="could not be loaded") as error:
-        load_potential(name, "cpu", self_check=False)
-    assert "\n" not in str(error.value)
-    assert not mark.exists()
+    refused(name, mark, rf"could not be loaded \(its {file} is damaged, or holds code, which is never run\)")
 
 
 @pytest.mark.parametrize("nested", [False, True])
