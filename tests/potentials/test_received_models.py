@@ -12,11 +12,12 @@ import yaml
 from received import BASES, PLANTS, bare, refused, write_card, zipped
 
 from screening.errors import UserError
-from screening.potentials import chgnet, sevennet
+from screening.potentials import chgnet, registry, sevennet
 from screening.potentials.finetuned import read_network
 from screening.potentials.registry import check_name, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.potentials.weights import restricted_unpickling, write_weights
+from screening.validation.softening import load_softening
 
 NAMES = ["checkpoint.pth", "checkpoint.pth.tar", "model.safetensors", "weights"]
 
@@ -110,6 +111,23 @@ def test_commands_refuse_it_in_one_sentence(arguments, checkpoint, tmp_path, mar
 def test_cards_run_nothing(tmp_path, mark):
     (tmp_path / "card.yaml").write_text(f"kind: !!python/object/apply:os.system ['touch {mark}']\nbase: chgnet\n")
     refused(str(tmp_path), mark, "is not the card of a retrained potential")
+    with pytest.raises(UserError, match="cannot be read"):
+        load_softening(tmp_path)
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    "unsafe", ["weights_only=False", "allow_pickle=True", "MontyDecoder(", "loadfn(", "torch.jit.load("]
+)
+def test_no_reader_of_ours_runs_what_it_reads(unsafe):
+    """Ways to read that call what a file names; ruff looks for pickle, eval and unsafe YAML."""
+    root = Path(registry.__file__).parents[1]
+    assert [path.name for path in root.rglob("*.py") if unsafe in path.read_text(encoding="utf-8")] == []
+
+
+def test_one_place_unpickles():
+    root = Path(registry.__file__).parents[1]
+    assert [p.name for p in root.rglob("*.py") if "torch.load(" in p.read_text(encoding="utf-8")] == ["weights.py"]
 
 
 def test_a_card_names_no_code(tmp_path, mark, monkeypatch):
