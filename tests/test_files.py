@@ -129,6 +129,8 @@ def test_no_module_reads_or_writes_text_in_the_encoding_of_the_locale():
 
 
 def _text_without_encoding(call: ast.Call) -> bool:
+    if ast.unparse(call.func) == "os.open":  # gives a number, not a text
+        return False
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if any(k.arg == "encoding" for k in call.keywords):
         return False

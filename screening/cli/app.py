@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from screening import __version__
-from screening.cli import failures, logs, terminal
+from screening import __version__, logs
+from screening.cli import failures, terminal
 from screening.cli.ingest import ingest_command
 from screening.cli.label import label_command
 from screening.cli.phases import phases_app

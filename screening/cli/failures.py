@@ -12,9 +12,7 @@ import traceback
 from pathlib import Path
 
 from screening.errors import CandidateFailed, UserError
-
-TRACEBACK = "COATSCREEN_TRACEBACK"
-"""Environment variable that shows where in the code a failure arose."""
+from screening.logs import TRACEBACK
 
 AGAIN = "then start the same command again, which continues where it was"
 WRITABLE = "give a place where you may write, or change its permissions"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from screening.cli import logs, options
+from screening import logs
+from screening.cli import options
 from screening.errors import UserError
 from screening.stopping import Stopped
 

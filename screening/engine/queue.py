@@ -205,7 +205,7 @@ class _Queue:
                 self._finish(FlowOutcome(state.name, value=end.value))
                 return
             except (CandidateFailed, UserError) as error:
-                logger.warning("%s failed: %s", state.name, error)
+                logger.info("%s failed: %s", state.name, error)  # whoever gets the outcome says it
                 self._finish(FlowOutcome(state.name, failure=str(error)))
                 return
             except Exception as error:

@@ -15,6 +15,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
+from screening import logs
 from screening.engine.tasks import Result, Task
 from screening.engine.trouble import stops_the_run
 from screening.potentials.base import Potential
@@ -126,7 +127,7 @@ def _start_worker(potential_name: str, device: str, log_level: int) -> None:
     for number in SIGNALS:
         # a terminal and a batch queue tell the whole process group; the driver decides, and a worker ends with it
         signal.signal(number, signal.SIG_IGN)
-    logging.basicConfig(level=log_level)
+    logs.set_up(log_level)
     _die_with_parent()
     from screening.potentials.registry import load_potential
 

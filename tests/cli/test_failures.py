@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from screening.cli import app, failures, logs
+from screening import logs
+from screening.cli import app, failures
 from screening.errors import CandidateFailed, UserError
 
 
@@ -114,10 +115,12 @@ def test_a_warning_is_printed_once_and_an_error_without_its_traceback(log, capsy
         raise IndexError("x")
     except IndexError:
         log.exception("b failed")
+    log.error("c failed: x\n%s", "Traceback (most recent call last):\n  File y")
     log.info("a detail")
     assert capsys.readouterr().err.splitlines() == [
         "WARNING screening.somewhere: the disk of a is slow",
         "ERROR screening.somewhere: b failed (IndexError: x; COATSCREEN_TRACEBACK=1 shows where)",
+        "ERROR screening.somewhere: c failed: x",
     ]
 
 

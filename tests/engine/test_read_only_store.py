@@ -10,7 +10,8 @@ import pytest
 
 from screening.engine import store as module
 from screening.engine.records import Record
-from screening.engine.store import RecordStore, StoreUnusable
+from screening.engine.store import RecordStore
+from screening.engine.trouble import StoreUnusable
 from screening.errors import UserError
 
 

@@ -6,21 +6,22 @@ import logging
 import os
 import sys
 
-from screening.cli.failures import TRACEBACK
+TRACEBACK = "COATSCREEN_TRACEBACK"
+"""Environment variable that shows where in the code a failure arose."""
 
 NOISY = ("matplotlib", "mlflow", "alembic")
 """Libraries whose warnings (no cache folder for fonts, migrations of a database) are not about the user's work."""
 
 
-def set_up() -> None:
-    """Send warnings to standard error; `main` calls it before anything else."""
+def set_up(level: int = logging.WARNING) -> None:
+    """Send what is logged from `level` on to standard error; every process of ours calls it before anything else."""
     handler = _StandardError()
     handler.addFilter(_Once())
     handler.setFormatter(_Sentence("%(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     root.handlers = [h for h in root.handlers if not isinstance(h, _StandardError)]
     root.addHandler(handler)
-    root.setLevel(logging.WARNING)
+    root.setLevel(level)
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -67,7 +68,8 @@ class _Sentence(logging.Formatter):
         if os.environ.get(TRACEBACK):
             return super().format(record)
         error = record.exc_info[1] if record.exc_info else None
-        text = self.formatMessage(_with_message(record))
+        # a worker sends its traceback as text
+        text = self.formatMessage(_with_message(record)).partition("\nTraceback (most recent call last)")[0]
         return text if error is None else f"{text} ({type(error).__name__}: {error}; {TRACEBACK}=1 shows where)"
 
 
