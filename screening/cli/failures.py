@@ -76,6 +76,8 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, UnicodeDecodeError):
         line = bytes(error.object).count(b"\n", 0, error.start) + 1
         return f"an input file is no {error.encoding} text (line {line}): save it as UTF-8"
+    if isinstance(error, UnicodeEncodeError):
+        return f"{error.object!a} cannot be written as {error.encoding}: give that file or name ordinary letters"
     return _of_program(error)
 
 

@@ -66,6 +66,7 @@ def test_without_a_place_the_current_folder_is_named(monkeypatch, capfd, tmp_pat
     (CandidateFailed("no energy"), 1, "screen: the screen cannot go on: no energy\n"),
     (sqlite3.OperationalError("database or disk is full"), 2, "database or disk is full"),
     (MemoryError(), 1, "not enough memory"),
+    (UnicodeEncodeError("utf-8", "caf\udce9", 3, 4, "surrogates not allowed"), 2, "'caf\\udce9' cannot be written"),
     (UnicodeDecodeError("utf-8", b"a\nb\xe9", 3, 4, "invalid"), 2, "no utf-8 text (line 2): save it as UTF-8"),
 ])  # fmt: skip
 def test_what_has_a_sentence_of_its_own(monkeypatch, capfd, error, code, words):
@@ -97,6 +98,15 @@ def test_where_no_file_can_be_written_the_variable_is_named(monkeypatch, capfd):
 def test_the_traceback_is_shown_to_who_asks_for_it(monkeypatch, capfd):
     monkeypatch.setenv(failures.TRACEBACK, "1")
     assert "Traceback" in ended(monkeypatch, capfd, UserError("say it"))[1]
+
+
+def test_a_failure_is_said_once(monkeypatch, capfd, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["screen", "window", "LiNbO3", "--phases", "none.json"])
+    with pytest.raises(SystemExit) as end:
+        app.main()
+    assert end.value.code == 2
+    assert capfd.readouterr().err.count("none.json cannot be read") == 1
 
 
 @pytest.fixture
