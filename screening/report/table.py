@@ -205,11 +205,7 @@ def print_ranking(
     lines = flag_lines(shown)
     for line in lines:
         console.print(Text(line))
-    if explain:
-        console.print("What the flags mean")
-        for line in explanations(shown):
-            console.print(Text(line))
-    elif lines:
+    if lines and not explain:
         console.print(Text(HINT, style="dim"))
     if len(shown) < len(rows):
         console.print(f"{len(rows) - len(shown)} more ranked candidates are in ranking.csv.")
@@ -221,6 +217,10 @@ def print_ranking(
     left_out = list(skipped)
     if left_out:
         console.print(skipped_table(left_out))
+    if explain:
+        console.print("What the flags mean")
+        for line in explanations(shown):
+            console.print(Text(line))
 
 
 def with_interval(row: Mapping[str, Any], name: str, digits: int) -> str:
