@@ -41,9 +41,9 @@ def build_command(
     from screening.properties.phase_files import shipped_path
     from screening.report.console import make_console
 
-    check_workers(workers, available_cores())
     console = make_console()
     target = out if out is not None else shipped_path(potential)
+    check_workers(workers, available_cores())
     with LiveProgress(console) as progress:
         built = build_energies(
             potential,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from screening.validation.finetune import Epoch
     from screening.validation.retrain import Retrained
 
+MAX_EPOCHS = 100_000
+
 DATA, TRAINING, MACHINE, OUTPUT = "What is learnt from", "How it is trained", "Where it runs", "What is written"
 
 
@@ -52,8 +54,7 @@ def retrain_command(
         bool, typer.Option("--allow-simulated", help="Learn from frames that are no DFT.", rich_help_panel=DATA)
     ] = False,
     epochs: Annotated[
-        int,
-        typer.Option("--epochs", min=1, max=100_000, help="Passes over the training frames.", rich_help_panel=TRAINING),
+        int, typer.Option("--epochs", min=1, help="Passes over the training frames.", rich_help_panel=TRAINING)
     ] = 30,
     learning_rate: Annotated[
         float | None,
@@ -73,10 +74,7 @@ def retrain_command(
             rich_help_panel=TRAINING,
         ),
     ] = "base",
-    seed: Annotated[
-        int,
-        typer.Option("--seed", min=0, max=2**32 - 1, help="Seed of every random choice.", rich_help_panel=TRAINING),
-    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of every random choice.", rich_help_panel=TRAINING)] = 0,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda.", rich_help_panel=MACHINE)] = "auto",
     name: Annotated[
         str | None,
@@ -97,6 +95,7 @@ def retrain_command(
     ):
         if value not in allowed:
             raise UserError(f"--{option} is {value!r}; use {' or '.join(allowed)}.")
+    check_training(seed, epochs)
     if learning_rate is not None and not 0 < learning_rate < 1:
         raise UserError(f"--learning-rate is {learning_rate:g}; give a number between 0 and 1, for example 1e-4.")
     console = make_console()
@@ -123,6 +122,22 @@ def retrain_command(
     _track(outcome)
     if not outcome.promoted:
         raise typer.Exit(1)
+
+
+def check_training(seed: int, epochs: int) -> None:
+    """Refuse numbers that no training can take.
+
+    Raises
+    ------
+    UserError
+        Names the option.
+    """
+    from screening.config import MAX_SEED
+
+    if not 0 <= seed <= MAX_SEED:
+        raise UserError(f"--seed is {seed}; give a whole number from 0 to {MAX_SEED}.")
+    if epochs > MAX_EPOCHS:
+        raise UserError(f"--epochs is {epochs}; more than {MAX_EPOCHS} are a slip.")
 
 
 def parse_held_out(text: str) -> float | list[str]:

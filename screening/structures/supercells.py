@@ -74,7 +74,7 @@ def isotropic_supercell(atoms: Atoms, n_fu: int, fu_per_cell: int | None = None)
         When `n_fu` is not a multiple of the primitive cell's formula units.
     """
     primitive, index = _primitive_and_index(atoms, n_fu, fu_per_cell)
-    matrix = _best_sublattice(primitive.cell.array, index)
+    matrix = _best_sublattice(primitive.cell.array, round(index))
     numbered = primitive.copy()
     numbered.set_array(_ORIGIN, np.arange(len(primitive)))
     supercell = make_supercell(numbered, matrix, wrap=True)
@@ -89,7 +89,7 @@ def check_supercell(atoms: Atoms, n_fu: int) -> None:
     _primitive_and_index(atoms, n_fu, None)
 
 
-def _primitive_and_index(atoms: Atoms, n_fu: int, fu_per_cell: int | None) -> tuple[Atoms, int]:
+def _primitive_and_index(atoms: Atoms, n_fu: int, fu_per_cell: int | None) -> tuple[Atoms, float]:
     total = formula_units(atoms) if fu_per_cell is None else fu_per_cell
     primitive = primitive_cell(atoms)
     fu_primitive = total * len(primitive) / len(atoms)
@@ -99,7 +99,7 @@ def _primitive_and_index(atoms: Atoms, n_fu: int, fu_per_cell: int | None) -> tu
             f"A cell of {n_fu} formula units of {atoms.get_chemical_formula(empirical=True)} does not exist; "
             f"choose a multiple of {fu_primitive:g}."
         )
-    return primitive, round(index)
+    return primitive, index
 
 
 def _best_sublattice(cell: npt.NDArray[Any], index: int) -> npt.NDArray[np.int_]:

@@ -302,7 +302,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a safe loader, compiled)
     except PARSE_ERRORS as error:
         raise UserError(f"{path} is damaged: put a backup in its place, or ingest into a new folder.") from error
     if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):

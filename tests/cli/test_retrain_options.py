@@ -1,6 +1,6 @@
 import pytest
 
-from screening.cli.retrain import parse_held_out
+from screening.cli.retrain import check_training, parse_held_out
 from screening.errors import UserError
 
 
@@ -23,3 +23,10 @@ def test_a_share_that_is_none_is_refused(text: str, words: str) -> None:
     with pytest.raises(UserError, match="--held-out") as caught:
         parse_held_out(text)
     assert words in str(caught.value)
+
+
+def test_seeds_and_epochs_are_bounded() -> None:
+    check_training(2**32 - 1, 30)
+    for seed, epochs, option in ((-1, 30, "--seed is -1"), (2**32, 30, "--seed"), (0, 10**9, "--epochs")):
+        with pytest.raises(UserError, match=option):
+            check_training(seed, epochs)
