@@ -180,7 +180,7 @@ def check_weights(weights: Mapping[str, float]) -> None:
         if name not in OBJECTIVES:
             raise ValueError(f"unknown objective {name!r} in the weights; {nearest(name, OBJECTIVES)}")
         if not 0 <= weight <= MAX_WEIGHT:
-            raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:g}")
+            raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:.0f}")
     if not any(weights.get(name, 1.0) for name in OBJECTIVES):
         raise ValueError("all weights are 0; give at least one objective a positive weight")
 

@@ -111,8 +111,6 @@ def check_workers(workers: int | None, cores: int) -> None:
 def check_folder(campaign: Campaign) -> None:
     """Refuse an output folder that holds something else than this campaign, or that cannot be written."""
     folder = campaign.out
-    if folder.exists() and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give --out a folder.")
     check_writable(folder, "--out")
     if not folder.exists() or not any(folder.iterdir()):
         return
@@ -135,6 +133,8 @@ def check_writable(folder: Path, option: str) -> None:
         nearest_one = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     except OSError as error:
         raise UserError(f"{folder} cannot be used ({error.strerror}); choose another {option}.") from error
+    if nearest_one == folder and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give {option} a folder.")
     if not nearest_one.is_dir():
         raise UserError(f"{nearest_one} is a file, so {folder} cannot be a folder; choose another {option}.")
     if not os.access(nearest_one, os.W_OK | os.X_OK):

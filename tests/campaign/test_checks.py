@@ -82,6 +82,10 @@ def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_tried(
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file"):
         check_writable(tmp_path / "file" / "run", "--out")
+    with pytest.raises(UserError, match="file is a file; give --out a folder"):
+        check_writable(tmp_path / "file", "--out")
+    with pytest.raises(UserError, match=r"cannot be used .*; choose another --out"):
+        check_writable(tmp_path / ("x" * 5000), "--out")
     # the superuser may write everywhere
     monkeypatch.setattr(checks.os, "access", lambda path, mode: not mode & os.W_OK)
     with pytest.raises(UserError, match="read-only for you; choose another --out"):
