@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
+from screening.inside import is_below, lies_in
 from screening.validation.calculation import Calculation, CalculationUnreadable, NotFinite
 from screening.validation.other_outputs import why_no_output
 from screening.validation.outcar_summary import OutcarSummary, outcar_text, summarize
@@ -164,8 +165,11 @@ def _end_job(folder: Path, *, first: bool) -> Path | None:
         return None
     try:
         job = json.loads(path.read_text(encoding="utf-8"))
-        root = folder.resolve().parents[len(Path(job["name"]).parts) - 1]
-        place = root / job["after"][0 if first else -1]
+        name, after = job["name"], job["after"][0 if first else -1]
+        root = folder.resolve().parents[len(Path(name).parts) - 1]
+        # a received job.json must not lead to what was not received
+        if not (is_below(name) and lies_in(root, after)):
+            return None
     except (ValueError, KeyError, TypeError, IndexError):
         return None
-    return place if place.is_dir() else None
+    return root / after if (root / after).is_dir() else None

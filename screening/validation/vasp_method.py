@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from screening.structures.elements import BadStructure
+from screening.structures.poscar_file import read_poscar
 from screening.validation.calculation import CalculationUnreadable, Method
 from screening.validation.vasp_switches import is_on, numbers, read_incar, real, reported_tags, whole
+from screening.validation.vasp_tags import blocks
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -153,12 +156,14 @@ def element_of(title: str) -> str:
 
 
 def _hubbard_of_inputs(incar: Mapping[str, Any], folder: Path) -> dict[str, float]:
-    from pymatgen.io.vasp.inputs import Poscar
-
     poscar = next((p for p in (folder / "POSCAR", folder / "00" / "POSCAR") if p.is_file()), None)
     if not is_on(incar.get("LDAU")) or poscar is None:
         return {}
-    return hubbard_of_tags(incar, Poscar.from_file(poscar, check_for_potcar=False).site_symbols)
+    try:
+        atoms, _ = read_poscar(poscar.read_text(encoding="utf-8", errors="replace"))
+    except BadStructure as error:
+        raise CalculationUnreadable(f"its U values belong to nothing: POSCAR {error}") from error
+    return hubbard_of_tags(incar, blocks(atoms))
 
 
 def _divisions(kpoints: Any) -> tuple[int, int, int] | None:

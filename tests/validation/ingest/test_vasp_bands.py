@@ -59,6 +59,26 @@ def test_a_band_is_one(tmp_path, where):
     assert all(image.final.forces is None for image in read_vasp(tmp_path))
 
 
+@pytest.mark.parametrize("after", ["ends/a", "../other/a", "absolute", "link"])
+def test_end_points_are_looked_for_in_what_was_sent_only(tmp_path, after):
+    """A received job.json may name any path; only one below the folder of the validation is followed."""
+    sent = tmp_path / "sent"
+    runs(sent / "band", FIVE[1:4])
+    for place in (sent / "ends", tmp_path / "other"):
+        runs(place, ["a", "b"])
+    (sent / "link").symlink_to(tmp_path / "other" / "a")
+    first = str(tmp_path / "other" / "a") if after == "absolute" else after
+    job = {"name": "band", "role": "band", "after": [first, "ends/b"]}
+    (sent / "band" / "job.json").write_text(json.dumps(job))
+    for name in ("00", "04"):
+        (sent / "band" / name).mkdir()
+    if after == "ends/a":
+        assert len(read_vasp(sent / "band")) == 5
+    else:
+        with pytest.raises(CalculationUnreadable, match=r"image 00: .*put the OUTCAR of its own job there"):
+            read_vasp(sent / "band")
+
+
 @pytest.mark.parametrize("names", [FIVE[:4], ["01", "02", "03", "04", "05"], [*FIVE, "05"]])
 def test_images_that_do_not_agree_with_the_folders_are_refused(tmp_path, names):
     runs(tmp_path, names)

@@ -156,3 +156,16 @@ def test_switches_of_an_outcar(tmp_path):
 def test_incar_with_bytes_that_are_no_text(tmp_path):
     (tmp_path / "INCAR").write_bytes("SYSTEM = Schr\u00f6dinger\nENCUT = 520\n".encode("latin-1"))
     assert read_incar(tmp_path)["ENCUT"] == 520
+
+
+def test_u_values_are_not_given_to_elements_that_a_poscar_does_not_name(tmp_path):
+    """A VASP 4 POSCAR holds counts without elements; general readers take them for H and He."""
+    of_incar(tmp_path, "LDAU = T\nLDAUU = 6 0\n")
+    lines = (tmp_path / "POSCAR").read_text().splitlines()
+    del lines[5]
+    atoms = [" ".join(line.split()[:3]) for line in lines[7:]]
+    (tmp_path / "POSCAR").write_text("\n".join(["Mg O", *lines[1:7], *atoms]) + "\n")
+    assert method_of_inputs(tmp_path).hubbard == {"Mg": 6.0}
+    (tmp_path / "POSCAR").write_text("\n".join(["my cell", *lines[1:7], *atoms]) + "\n")
+    with pytest.raises(CalculationUnreadable, match=r"its U values belong to nothing: POSCAR .*VASP 4"):
+        method_of_inputs(tmp_path)
