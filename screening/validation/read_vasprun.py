@@ -19,7 +19,15 @@ from screening.validation.read_outcar import magnetic_moments
 from screening.validation.vasp_bands import without_band_forces
 from screening.validation.vasp_marks import Simulation, find_simulation
 from screening.validation.vasp_method import method_of_inputs, method_of_vasprun
-from screening.validation.vasp_relaxation import ALL_USED, KBAR, relaxation_of, sentence, was_stopped, why_not_relaxed
+from screening.validation.vasp_relaxation import (
+    ALL_USED,
+    KBAR,
+    Relaxation,
+    relaxation_of,
+    sentence,
+    was_stopped,
+    why_not_relaxed,
+)
 from screening.validation.vasp_switches import read_incar, real, reported_tags, whole
 from screening.validation.vasprun_text import has_stars, read_text, with_nan
 
@@ -70,13 +78,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
         **kept.details,
     }
     if relaxation is not None:
-        energies = [float(steps[position]["e_fr_energy"]) for position in kept.positions]
-        reason = why_not_relaxed(relaxation, kept.frames[-1], energies, _free(run))
-        reached = summary is not None and summary.reached_accuracy
-        if reason is None and not reached and len(steps) >= relaxation.max_steps:
-            reason = ALL_USED
-        elif reached and whole(tags, "IMAGES", 0) > 0:
-            reason = None  # the forces of an image may hold what the springs do
+        reason = _why_not_relaxed(run, relaxation, kept, summary, band=whole(tags, "IMAGES", 0) > 0)
         if reason is not None:
             details["not_relaxed"] = sentence(relaxation, reason, len(steps), stopped=stopped)
     calculation = Calculation(
@@ -92,6 +94,18 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
         details=details,
     )
     return without_band_forces(calculation) if whole(tags, "IMAGES", 0) > 0 else calculation
+
+
+def _why_not_relaxed(
+    run: Vasprun, relaxation: Relaxation, kept: Kept, summary: OutcarSummary | None, *, band: bool
+) -> str | None:
+    """What is missing to the goal; for images and after the last of NSW steps OUTCAR's word counts, too."""
+    energies = [float(run.ionic_steps[position]["e_fr_energy"]) for position in kept.positions]
+    reason = why_not_relaxed(relaxation, kept.frames[-1], energies, _free(run))
+    reached = summary is not None and summary.reached_accuracy
+    if reason is None and not reached and len(run.ionic_steps) >= relaxation.max_steps:
+        return ALL_USED
+    return None if reached and band else reason  # the forces of an image may hold what the springs do
 
 
 def _with_goal(tags: dict[str, Any], folder: Path) -> dict[str, Any]:
