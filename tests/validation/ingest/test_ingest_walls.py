@@ -1,6 +1,5 @@
 """Whatever one file, folder, manifest or run does costs only itself; names tell things apart."""
 
-import json
 import os
 from pathlib import Path
 
@@ -146,14 +145,15 @@ def test_damaged_manifest_costs_its_records_and_not_its_jobs(tmp_path, text):
 
 def test_broken_store_of_a_run_keeps_the_frames_and_says_what_to_do(tmp_path):
     root = tmp_path / "run" / "validation" / "kim2026"
-    job = {"name": "c/bulk", "candidate": "c", "role": "bulk", "charge": 0, "n_atoms": 8, "details": {}}
+    job = {"name": "c/bulk/frames.extxyz", "candidate": "c", "role": "bulk", "charge": 0, "n_atoms": 8, "details": {}}
     frames_in(root / "c" / "bulk", 1)
     head = {"run": "../..", "settings": "kim2026", "engine": "vasp", "mlip_fidelity": "mlip:chgnet"}
     (root / "validation.yaml").write_text(yaml.safe_dump({**head, "jobs": [job]}))
-    (root / "c" / "bulk" / "job.json").write_text(json.dumps(job))
     (tmp_path / "run" / "store.db").write_bytes(b"this is no database" * 100)
     result = screen("ingest", root, "--data", tmp_path / "data")
-    assert result.exit_code == 0 or "no records written" in result.output
+    assert result.exit_code == 1
+    assert "no records written: the store" in result.output
+    assert "mend or restore its store.db and ingest again, the data are kept" in result.output
     assert "1 calculations ingested with 1 frames" in result.output
     assert len(DataLibrary(tmp_path / "data").frames()) == 1
 
