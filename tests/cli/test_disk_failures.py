@@ -109,6 +109,8 @@ class Copper:
 
     name = "emt"
 
+    def check(self) -> None: ...
+
     def is_finished(self, folder: Path) -> bool:
         return False
 
