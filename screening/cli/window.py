@@ -10,7 +10,7 @@ import typer
 
 from screening.cli.progress import sign_of_life
 from screening.errors import UserError
-from screening.files import naming, write_text
+from screening.files import write_text
 
 PHYSICS, OUTPUT = "What is computed", "Output"
 
@@ -85,8 +85,7 @@ def window_command(
         print_reactions(console, asked.written, reactions, pinned=pinned)
     if plot:
         path = Path(plot_name(asked))
-        with naming(path):
-            plot_window(window, path, potential=potential, source=phases)
+        plot_window(window, path, potential=potential, source=phases)
         console.print(f"Plot: {path}")
     if json_out is not None:
         document = window_document(window, potential, reactions, source=phases, pinned_partners=pinned)

@@ -30,7 +30,7 @@ class FolderInUse(UserError):
 def is_held(folder: Path) -> bool:
     """Whether a process holds `folder`, or may hold it where locks cannot be asked for."""
     try:
-        with (folder / LOCK_FILE).open() as file:
+        with (folder / LOCK_FILE).open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False

@@ -15,7 +15,6 @@ import torch
 from ase import Atoms
 
 from screening.errors import UserError
-from screening.files import sha256_of as sha256_of
 from screening.potentials.base import Evaluation
 from screening.potentials.memory import BatchSize, CudaMeter
 

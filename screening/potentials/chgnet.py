@@ -19,8 +19,9 @@ from ase.data import atomic_numbers
 from numpy.typing import NDArray
 from torch import Tensor
 
+from screening.files import sha256_of
 from screening.potentials.base import Evaluation
-from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
+from screening.potentials.batching import BatchedPotential, pick_device, quiet
 from screening.potentials.chgnet_forward import CHGNetForward, GraphTensors
 from screening.potentials.chgnet_graph import BatchGraph, build_graph
 from screening.potentials.elements import MPTRJ

@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS
+from screening.files import PARSE_ERRORS, sha256_of
 from screening.inside import lies_in
 
 CARD = "card.yaml"
@@ -153,8 +153,6 @@ def checked_checkpoint(card: ModelCard) -> Path:
     UserError
         When the file is missing or another one.
     """
-    from screening.potentials.batching import sha256_of
-
     assert card.checkpoint is not None
     if not card.checkpoint.is_file():
         raise UserError(f"{card.checkpoint} is missing; copy it there or run `screen retrain` again.")

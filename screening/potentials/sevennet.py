@@ -16,8 +16,9 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.errors import UserError
+from screening.files import sha256_of
 from screening.potentials.base import Evaluation
-from screening.potentials.batching import BatchedPotential, pick_device, quiet, sha256_of
+from screening.potentials.batching import BatchedPotential, pick_device, quiet
 from screening.potentials.weights import restricted_unpickling
 
 Array = NDArray[np.float64]

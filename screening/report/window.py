@@ -11,6 +11,7 @@ from rich.table import Table
 
 from screening.chemistry.formula import Formula
 from screening.chemistry.formula_text import JOIN
+from screening.files import replacing
 from screening.properties import hull
 from screening.properties.competing import LISTED
 from screening.properties.reactivity import Reaction
@@ -107,7 +108,8 @@ def plot_window(window: FormulaWindow, path: Path, *, potential: str, source: st
     import matplotlib.pyplot as plt
 
     figure = window_figure(window, energies=potential if source == LISTED else Path(source).name)
-    figure.savefig(path, dpi=150)
+    with replacing(path) as file:
+        figure.savefig(file, dpi=150, format="png")
     plt.close(figure)
 
 

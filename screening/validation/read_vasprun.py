@@ -160,7 +160,7 @@ def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
         raise broken from error
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / "vasprun.xml"
-        copy.write_text(with_nan(text), encoding="iso-8859-1")
+        copy.write_bytes(with_nan(text).encode("iso-8859-1"))
         try:
             return _vasprun(copy)
         except Exception as second:

@@ -16,8 +16,9 @@ from typing import Any, Literal
 
 from screening.engine.records import Record
 from screening.errors import UserError
+from screening.files import sha256_of
 from screening.potentials.base import Potential
-from screening.potentials.batching import pick_device, sha256_of
+from screening.potentials.batching import pick_device
 from screening.potentials.finetuned import family_of
 from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX, ModelCard
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential, resolved

@@ -9,7 +9,7 @@ import torch
 import yaml
 
 from screening.errors import UserError
-from screening.potentials.batching import sha256_of
+from screening.files import sha256_of
 from screening.potentials.registry import check_name, load_potential
 
 BASES = {"chgnet": "chgnet", "sevennet": "sevennet-0"}

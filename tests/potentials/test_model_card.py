@@ -9,8 +9,8 @@ from screening.engine.queue import run_flows
 from screening.engine.store import RecordStore
 from screening.engine.tasks import RelaxTask
 from screening.errors import UserError
+from screening.files import sha256_of
 from screening.potentials import chgnet, sevennet
-from screening.potentials.batching import sha256_of
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.properties.competing import check_zero_points, compute_phases

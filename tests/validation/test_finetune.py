@@ -7,7 +7,7 @@ from ase import Atoms
 from ase.units import GPa
 from taught import TEACHER, label, shaken, write_data
 
-from screening.potentials.batching import sha256_of
+from screening.files import sha256_of
 from screening.potentials.model_card import read_card
 from screening.potentials.registry import load_potential
 from screening.potentials.weights import write_weights
