@@ -29,7 +29,7 @@ from screening.validation.vasp_relaxation import (
     why_not_relaxed,
 )
 from screening.validation.vasp_switches import read_incar, real, reported_tags, whole
-from screening.validation.vasprun_text import has_stars, read_text, with_nan
+from screening.validation.vasprun_text import has_stars, text_of_vasprun, with_nan
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
@@ -153,7 +153,7 @@ def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     broken = CalculationUnreadable(f"{path.name} is cut or broken ({reason})")
     try:
-        text = read_text(path)
+        text = text_of_vasprun(path)
     except (OSError, EOFError):
         raise broken from error
     if not has_stars(text):

@@ -24,7 +24,7 @@ def with_nan(text: str) -> str:
     return "\n".join(_line(line) if "**" in line else line for line in text.split("\n"))
 
 
-def read_text(path: Path) -> str:
+def text_of_vasprun(path: Path) -> str:
     """Text of a plain or compressed file."""
     from monty.io import zopen
 
