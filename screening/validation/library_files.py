@@ -20,6 +20,7 @@ from screening.validation.calculation import Calculation
 from screening.validation.same_structure import Shape
 from screening.validation.shown_names import plain
 from screening.validation.training_frames import calculation_id, training_frames
+from screening.yaml_file import load_long
 
 TRAINING, ENERGIES, LIST = "training.extxyz", "energies.extxyz", "calculations.yaml"
 TEXT_KEYS = ("calculation", "candidate", "role", "formula", "fidelity", "source")
@@ -27,8 +28,7 @@ TEXT_KEYS = ("calculation", "candidate", "role", "formula", "fidelity", "source"
 FolderState = tuple[tuple[int, int, int] | None, ...]
 """Inode, size and time of change of a data folder's files; None for one that is not there."""
 
-# the compiled ones read and write ten thousand entries in seconds instead of minutes
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# the compiled one writes ten thousand entries in seconds instead of minutes
 _DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
@@ -302,7 +302,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)  # noqa: S506 (a safe loader, compiled)
+        data = load_long(path.read_text(encoding="utf-8"))
     except PARSE_ERRORS as error:
         raise UserError(f"{path} is damaged: put a backup in its place, or ingest into a new folder.") from error
     if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):
