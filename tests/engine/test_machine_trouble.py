@@ -113,7 +113,10 @@ def test_a_structure_is_not_blamed_for_the_machine(emt: CalculatorPotential, err
 
 @pytest.mark.parametrize(
     ("message", "said"),
-    [("database or disk is full", "is full: free some space"), ("disk I/O error", "check its disk")],
+    [
+        ("database or disk is full", r"disk is full\): free some space"),
+        ("disk I/O error", r"disk I/O error\): the disk or the network drive does not work; check it"),
+    ],
 )
 def test_a_store_without_room_stops_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, message: str, said: str
