@@ -17,6 +17,7 @@ from screening.validation.vasp_method import label_symbol
 
 U_TOLERANCE = 0.01  # eV
 CUTOFF_TOLERANCE = 1.0  # eV
+FIXED_DENSITY = 10  # ICHARG from here on keeps the density that was read
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,8 @@ def check_convergence(calculation: Calculation) -> Verdict:
         steps = calculation.details.get("ionic_steps", len(calculation.frames))
         why = calculation.details.get("not_relaxed", f"{steps} ionic steps")
         refusals.append(f"the relaxation did not converge ({why})")
+    if (icharg := int(calculation.details.get("icharg", 0))) >= FIXED_DENSITY:
+        refusals.append(f"its density was kept fixed (ICHARG = {icharg}), as for bands and states: not its own energy")
     if "energy" in calculation.final.not_finite:
         refusals.append(f"its energy is {calculation.energy} eV")
     elif calculation.not_finite:

@@ -32,6 +32,7 @@ from screening.validation.vasp_relaxation import (
     sentence,
     was_stopped,
     why_not_relaxed,
+    word_counts,
 )
 from screening.validation.vasp_switches import whole
 
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 
 TAGS = (
     "ENCUT|ISPIN|NSW|IBRION|ISIF|PSTRESS|EDIFF|EDIFFG|NELECT|GGA|METAGGA|IVDW|LVDW|LUSE_VDW|LHFCALC|HFSCREEN|NELM"
-    "|IMAGES|LDAU"
+    "|IMAGES|LDAU|ICHARG"
 )
 LISTS = "LDAUL|LDAUU|LDAUJ"
 U_BLOCK = "LDA+U is selected"
@@ -82,12 +83,13 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
     kept = keep_steps(frames, electronic, relaxation=relaxation is not None)
     details: dict[str, Any] = {
         "ionic_steps": len(frames),
+        "icharg": whole(tags, "ICHARG", 0),
         "simulation_marks": list(simulation.marks) if simulation else [],
         "files": [str(path)],
         **kept.details,
     }
     if relaxation is not None:
-        energies = [summary.free_energies[position] for position in kept.positions]
+        energies = list(summary.free_energies[: kept.positions[-1] + 1])
         reason = _why_not_relaxed(relaxation, kept.frames[-1], energies, folder, summary, tags)
         if reason is not None:
             stopped = was_stopped(tags, folder, summary.ending)
@@ -177,7 +179,7 @@ def _why_not_relaxed(
     reason = why_not_relaxed(relaxation, final, energies, free)
     if not summary.reached_accuracy:
         return reason or (ALL_USED if len(summary.electronic) >= relaxation.max_steps else None)
-    if reason is None or whole(tags, "IMAGES", 0) > 0:
+    if reason is None or whole(tags, "IMAGES", 0) > 0 or word_counts(relaxation, final, free):
         return None
     known = free is not None or any((folder / name).is_file() for name in ("CONTCAR", "POSCAR"))
     return f"{reason}, although OUTCAR says that it reached the required accuracy" if known else None

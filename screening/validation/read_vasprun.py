@@ -27,14 +27,17 @@ from screening.validation.vasp_relaxation import (
     sentence,
     was_stopped,
     why_not_relaxed,
+    word_counts,
 )
-from screening.validation.vasp_switches import read_incar, real, reported_tags, whole
+from screening.validation.vasp_switches import is_on, read_incar, real, reported_tags, whole
 from screening.validation.vasprun_text import has_stars, text_of_vasprun, with_nan
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
 
 NELM = 60  # VASP's default
+SAME = 1e-6  # eV
+LINEAR_RESPONSE = (7, 8)  # IBRION
 PHONONS = (5, 6, 7, 8)  # IBRION; steps and energies are not listed alike in both outputs
 
 
@@ -70,6 +73,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
         "version": str(run.vasp_version).strip(),
         "ionic_steps": len(steps),
         "free_energy": float(steps[-1]["e_fr_energy"]),
+        "icharg": whole(tags, "ICHARG", 0),
         "pressure": real(tags, "PSTRESS", 0.0),
         "ordinary": tags.get("ALGO") != "Exact" and whole(tags, "IBRION", -1) not in PHONONS,
         "electronic_steps": sum(len(step["electronic_steps"]) for step in steps),
@@ -100,12 +104,14 @@ def _why_not_relaxed(
     run: Vasprun, relaxation: Relaxation, kept: Kept, summary: OutcarSummary | None, *, band: bool
 ) -> str | None:
     """What is missing to the goal; for images and after the last of NSW steps OUTCAR's word counts, too."""
-    energies = [float(run.ionic_steps[position]["e_fr_energy"]) for position in kept.positions]
+    energies = [float(step["e_fr_energy"]) for step in run.ionic_steps[: kept.positions[-1] + 1]]
     reason = why_not_relaxed(relaxation, kept.frames[-1], energies, _free(run))
     reached = summary is not None and summary.reached_accuracy
     if reason is None and not reached and len(run.ionic_steps) >= relaxation.max_steps:
         return ALL_USED
-    return None if reached and band else reason  # the forces of an image may hold what the springs do
+    if reached and (band or word_counts(relaxation, kept.frames[-1], _free(run))):
+        return None  # the forces of an image may hold what the springs do
+    return reason
 
 
 def _with_goal(tags: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -145,7 +151,22 @@ def _parse(path: Path) -> Vasprun:
     if not whole_steps or "e_fr_energy" not in whole_steps[-1]:
         raise CalculationUnreadable(f"{path.name} holds no finished ionic step")
     run.ionic_steps = whole_steps
+    tags = reported_tags(run.parameters, run.incar)
+    if whole(tags, "IBRION", -1) in LINEAR_RESPONSE or any(is_on(tags.get(name)) for name in ("LEPSILON", "LCALCEPS")):
+        for step in whole_steps:
+            step["electronic_steps"] = _ground_state(step)
     return run
+
+
+def _ground_state(step: dict[str, Any]) -> list[dict[str, Any]]:
+    """The electronic loop of an ionic step without those of the linear response, which VASP lists behind it.
+
+    Its last iteration is the one whose free energy the step has.
+    """
+    loops: list[dict[str, Any]] = step["electronic_steps"]
+    energy = float(step.get("e_fr_energy", np.nan))
+    own = [n for n, loop in enumerate(loops, start=1) if abs(float(loop.get("e_fr_energy", np.nan)) - energy) < SAME]
+    return loops[: own[-1]] if own else loops
 
 
 def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
@@ -163,6 +184,8 @@ def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
         copy.write_bytes(with_nan(text).encode("iso-8859-1"))
         try:
             return _vasprun(copy)
+        except SyntaxError as second:  # of the XML: it ends too early, and OUTCAR may be whole
+            raise CalculationUnreadable(f"{path.name} is cut or broken ({second})") from second
         except Exception as second:
             raise NotFinite(f"{path.name} holds **** where a number is needed, or is broken ({second})") from error
 
@@ -170,9 +193,14 @@ def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
 def _vasprun(path: Path) -> Vasprun:
     from pymatgen.io.vasp.outputs import Vasprun
 
+    class _Unjudged(Vasprun):
+        """Without pymatgen's own word on convergence, which only warns and which an ALGO given as a number breaks."""
+
+        converged = True
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Vasprun(path, parse_dos=False, parse_eigen=True, parse_potcar_file=False)
+        return _Unjudged(path, parse_dos=False, parse_eigen=True, parse_potcar_file=False)
 
 
 def _frame(step: dict[str, Any], run: Vasprun) -> Frame:
@@ -217,7 +245,7 @@ def _band_gap(run: Vasprun) -> float | None:
     if not run.eigenvalues:
         return None
     gap = run.eigenvalue_band_properties[0]
-    assert isinstance(gap, float)  # a pair only with separate_spins
+    assert not isinstance(gap, tuple)  # a pair only with separate_spins; the whole number 0 for a metal
     return float(gap) if np.isfinite(gap) else None
 
 

@@ -160,3 +160,71 @@ def test_cut_outcar_beside_a_whole_vasprun_is_noted(tmp_path):
     (calculation,) = read_vasp(tmp_path)
     assert calculation.converged
     assert "incomplete and was not compared" in calculation.details["warnings"][0]
+
+
+def test_a_metal_is_read(tmp_path):
+    """pymatgen gives the gap of a metal as the whole number 0."""
+    write(tmp_path, relaxation(FAR, NEAR))
+    path = tmp_path / "vasprun.xml"
+    bands = "".join(f"<r> {energy} {filled} </r>" for energy, filled in [(-1.0, 1.0), (0.1, 0.0), (0.3, 1.0)])
+    values = f"""<eigenvalues><array><set><set comment="spin 1"><set comment="kpoint 1">{bands}</set>
+    </set></set></array></eigenvalues><dos><i name="efermi"> 0.2 </i></dos></calculation>"""
+    head, tail = path.read_text().rsplit("</calculation>", 1)
+    path.write_text(head + values + tail)
+    (metal,) = read_vasp(tmp_path)
+    assert (metal.band_gap, metal.converged) == (0.0, True)
+
+
+def test_iterations_of_the_linear_response_are_not_those_of_the_ground_state(tmp_path):
+    for name, tags in {"phonons": {"IBRION": 8, "NSW": 1}, "dielectric": {"LEPSILON": True}}.items():
+        write(tmp_path / name, Run(steps=[Step(-12.0, 0.01)], parameters=tags))
+        path = tmp_path / name / "vasprun.xml"
+        other = "<scstep><energy>" + "".join(
+            f'<i name="{energy}"> {value}</i>'
+            for energy, value in {"e_fr_energy": -7.0, "e_wo_entrp": -6.0, "e_0_energy": -6.5}.items()
+        )
+        text = path.read_text().replace(
+            "</scstep><structure>", "</scstep>" + f"{other}</energy></scstep>" * 100 + "<structure>"
+        )
+        path.write_text(text)
+        (found,) = read_vasp(tmp_path / name)
+        assert text.count("<scstep>") == 105
+        assert (found.converged, found.energy, found.details["electronic_steps"]) == (True, -12.0, 5)
+
+
+def test_an_algorithm_given_as_a_number_is_read(tmp_path):
+    assert read(tmp_path, Run(incar={"ALGO": 38})).converged
+
+
+def test_vasp_decides_on_a_tiny_energy_goal(tmp_path):
+    """VASP compares the change that it expects with EDIFFG, not that between the steps it lists."""
+    tiny = relaxation(FAR, Step(-11.9 - 2e-6, 0.002), EDIFFG=1e-8)
+    assert read(tmp_path / "rest", tiny).ionic_converged is True
+    word = relaxation(FAR, Step(-11.95, 0.03), EDIFFG=1e-3)
+    assert read(tmp_path / "alone", word).ionic_converged is False
+    assert read(tmp_path / "word", word, reached=True).ionic_converged is True
+    assert of_outcar(tmp_path, word, reached=True).ionic_converged is True
+    far = relaxation(FAR, Step(-11.95, 0.87), EDIFFG=1e-3)
+    with pytest.raises(CalculationUnreadable, match=r"did not converge .* and reached the required accuracy"):
+        read(tmp_path / "far", far, reached=True)
+
+
+def test_a_step_that_is_left_out_is_the_one_before_all_the_same(tmp_path):
+    run = relaxation(Step(-11.0, 0.9), Step(-11.9, 0.5, loops=60), Step(-11.9005, 0.05), EDIFFG=1e-3)
+    assert read(tmp_path, run).ionic_converged is True
+
+
+@pytest.mark.parametrize(("icharg", "refused"), [(0, False), (1, False), (2, False), (11, True), (12, True)])
+def test_a_fixed_density_gives_no_energy(tmp_path, icharg, refused):
+    run = Run(parameters={"ICHARG": icharg})
+    for found in (read(tmp_path / "xml", run), of_outcar(tmp_path, run)):
+        assert any(f"ICHARG = {icharg}" in reason for reason in check_convergence(found).refusals) is refused
+
+
+def test_a_cut_vasprun_with_stars_leaves_the_word_to_outcar(tmp_path):
+    write(tmp_path, relaxation(FAR, NEAR), reached=True)
+    path = tmp_path / "vasprun.xml"
+    path.write_text(path.read_text().replace("0.005", "****")[:-300].replace("> -11.9<", "> ****<"))
+    (found,) = read_vasp(tmp_path)
+    assert found.converged
+    assert any("cut or broken" in note for note in found.details["warnings"])
