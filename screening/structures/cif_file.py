@@ -61,6 +61,7 @@ def _structure(block: Any, notes: list[str]) -> Atoms:
     symbols = _symbols(sites, notes)
     _check_coordinates(sites, symbols)
     _check_occupancies(sites, symbols)
+    _check_alternatives(sites)
     needed = {"_atom_site_label": [f"{s}{i}" for i, s in enumerate(symbols)], "_atom_site_type_symbol": symbols}
     needed |= {axis: sites[axis] for axis in _AXES}
     data = {k: v for k, v in block.data.items() if k.startswith(_KEPT) and not k.startswith("_atom_site_")} | needed
@@ -145,6 +146,23 @@ def _check_occupancies(sites: dict[str, list[str]], symbols: Sequence[str]) -> N
             wrong.append(f"{symbol} {text}")
     if wrong:
         raise partly_occupied(wrong)
+
+
+def _check_alternatives(sites: dict[str, list[str]]) -> None:
+    """Groups of one assembly exclude each other, whatever their occupancies say."""
+    groups = sites.get("_atom_site_disorder_group", [])
+    assemblies = sites.get("_atom_site_disorder_assembly") or ["."] * len(groups)
+    found: dict[str, set[str]] = {}
+    for assembly, group in zip(assemblies, groups, strict=False):
+        if group not in (".", "?"):
+            found.setdefault(assembly, set()).add(group)
+    for names in found.values():
+        if len(names) > 1:
+            shown = ", ".join(sorted(names))
+            raise BadStructure(
+                f"holds alternatives, of which one is there at a time (disorder groups {shown}): "
+                "give an ordered model of the crystal"
+            )
 
 
 def partly_occupied(sites: Sequence[str]) -> BadStructure:

@@ -22,6 +22,7 @@ OWN_ID = re.compile(r"c[0-9a-f]+")  # what `calculation_id` makes
 UNKNOWN = "unknown"
 STARS = re.compile(r"\*{2,}")
 TENSOR = re.compile(r"""\b(\w*(?:stress|virial)s?)=(["'{\[])([^"'}\]]*)(["'}\]])""", re.IGNORECASE)
+RESERVED = re.compile(r"\b(lattice|properties) *=", re.IGNORECASE)
 MAX_GROWTH = 1.5  # by which the volume may change within one relaxation
 
 
@@ -83,6 +84,8 @@ def _properties(line: str) -> dict[str, Any]:
         name, start, values, end = match.groups()
         return f"{name}{VOIGT if len(values.replace(',', ' ').split()) == 6 else ''}={start}{values}{end}"
 
+    # GPUMD writes the reserved names in lower case, and reads them in any
+    line = RESERVED.sub(lambda match: match[1].capitalize() + "=", line)
     entries: dict[str, Any] = key_val_str_to_dict(TENSOR.sub(renamed, line))
     return entries
 
@@ -94,7 +97,7 @@ def _with_nan(text: str) -> str:
     lines = text.split("\n")
     columns = 0
     for number, line in enumerate(lines):
-        if "roperties=" in line:
+        if RESERVED.search(line):
             columns = sum(map(int, re.findall(r":(\d+)", line)))
             lines[number] = STARS.sub("nan", line)
         elif "**" in line:

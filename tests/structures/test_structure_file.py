@@ -242,6 +242,11 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "no atoms at all": ("x.cif", HEAD, "holds no atoms"),
     "text called CIF": ("x.cif", "hello\n", "x.cif"),
     # pymatgen's JSON
+    "alternatives": (
+        "x.cif",
+        cif("Mg1 Mg 0 0 0 1", "Li1 Li .2 0 0 2", "O1 O .5 .5 .5 .", last="_atom_site_disorder_group"),
+        "disorder groups 1, 2",
+    ),
     "disordered JSON": ("x.json", disordered().to_json(), "partly occupied sites (Li 0.5 Na 0.5)"),
     "JSON of a molecule": ("x.json", Molecule(["O"], [[0, 0, 0]]).to_json(), "no structure with a lattice"),
     "JSON under another name": ("structure", '{"a": 1}', "no structure with a lattice"),

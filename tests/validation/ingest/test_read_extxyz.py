@@ -215,3 +215,19 @@ def test_words_of_names():
     assert meaning_of("energies", "energy") is None
     assert is_total_charge("total_charge")
     assert not is_total_charge("initial_charges")
+
+
+def test_reserved_names_in_any_case(tmp_path):
+    """GPUMD writes and reads them in lower case."""
+    text = frame('energy=-12.5 virial="0.1 0 0 0 0.1 0 0 0 0.1"')
+    lower = text.replace("Lattice=", "lattice=").replace("Properties=", "properties=").replace(' pbc="T T T"', "")
+    for given in (lower, lower.replace("lattice=", "LATTICE=")):
+        (calculation,) = read(tmp_path, given)
+        assert calculation.atoms.pbc.all()
+        assert np.allclose(calculation.atoms.cell.array, 4.24 * np.eye(3))
+        assert calculation.final.forces is not None
+        assert calculation.final.forces[:, 0].tolist() == [0.1, -0.1]
+        assert calculation.final.stress is not None
+        assert calculation.final.stress[0, 0] == pytest.approx(-0.1 / 4.24**3)
+    (stars,) = read(tmp_path, lower, lower.replace("-0.1 0 0", "******** 0 0"))
+    assert notes(stars)[0].startswith("frame 2 is left out (**** or NaN in forces)")
