@@ -47,13 +47,16 @@ def read_poscar(text: str) -> tuple[Atoms, list[str]]:
     names, counts, at = _species(lines)
     selective = at < len(lines) and lines[at].strip()[:1] in ("S", "s")
     at += selective
-    if at >= len(lines) or not lines[at].strip():
+    if at >= len(lines) or not lines[at].strip() or _leading(lines[at]) >= 3:
         raise BadStructure(f"line {at + 1} should say Direct or Cartesian")
     cartesian = lines[at].strip()[0] in "CcKk"
     rows = lines[at + 1 : at + 1 + sum(counts)]
     positions = [_numbers(row, at + 2 + i, 3) for i, row in enumerate(_until_blank(rows))]
     if len(positions) < sum(counts):
         raise BadStructure(f"holds {len(positions)} of the {sum(counts)} atoms that it counts")
+    behind = lines[at + 1 + sum(counts) :][:1]  # velocities come after a line that is blank or says Cartesian
+    if behind and _leading(behind[0]) >= 3:
+        raise BadStructure(f"holds more than the {sum(counts)} atoms that it counts")
     notes: list[str] = []
     if names is None:
         names, source = _unnamed(lines[0], rows, counts, behind=6 if selective else 3)

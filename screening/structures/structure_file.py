@@ -25,6 +25,7 @@ from ase.neighborlist import neighbor_list
 from screening.errors import UserError
 from screening.structures.cif_file import OCCUPANCY_TOLERANCE, looks_like_cif, partly_occupied, read_cif
 from screening.structures.elements import BadStructure, element
+from screening.structures.extxyz_entries import entries_of
 from screening.structures.poscar_file import looks_like_poscar, read_poscar
 
 logger = logging.getLogger(__name__)
@@ -198,7 +199,9 @@ def _with_ase(path: Path, form: str | None = None) -> list[Atoms]:
         form = form or filetype(str(path))
         if form not in OTHER_FORMATS:
             raise BadStructure(f"is of the kind {form}, which is not read")
-        return [atoms.copy() for atoms in read(str(path), index=":", format=form, do_not_split_by_at_sign=True)]
+        options = {"properties_parser": entries_of} if form == "extxyz" else {}
+        images = read(str(path), index=":", format=form, do_not_split_by_at_sign=True, **options)
+        return [atoms.copy() for atoms in images]
     except BadStructure:
         raise
     except UnknownFileTypeError as error:

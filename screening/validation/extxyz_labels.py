@@ -11,6 +11,7 @@ from ase import Atoms
 from ase.stress import voigt_6_to_full_3x3_stress
 from numpy.typing import NDArray
 
+from screening.structures.extxyz_entries import VOIGT
 from screening.validation.extxyz_names import (
     Quantity,
     is_isolated_atom,
@@ -20,7 +21,6 @@ from screening.validation.extxyz_names import (
     other_unit,
 )
 
-VOIGT = "_in_six"  # what `read_extxyz` appends to a stress or virial of six numbers
 SAME = 1e-6
 SAME_STRESS = 1e-4  # eV/A^3
 HUGE_STRESS = 2.0  # eV/A^3, 320 GPa: such a stress is in kbar or GPa

@@ -12,8 +12,9 @@ from typing import Any
 
 from ase import Atoms
 
+from screening.structures.extxyz_entries import RESERVED, entries_of
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
-from screening.validation.extxyz_labels import VOIGT, Labels, NotUsable, labels_of
+from screening.validation.extxyz_labels import Labels, NotUsable, labels_of
 from screening.validation.frame_choice import left_out
 
 FIDELITY = re.compile(r"dft:(?P<engine>[a-z]+)-(?P<functional>[^:]+?)(?P<hubbard>\+u)?:(?P<settings>.+)")
@@ -21,8 +22,6 @@ SIMULATED = re.compile(r"mlip:(?P<model>.+)-via-vasp")
 OWN_ID = re.compile(r"c[0-9a-f]+")  # what `calculation_id` makes
 UNKNOWN = "unknown"
 STARS = re.compile(r"\*{2,}")
-TENSOR = re.compile(r"""\b(\w*(?:stress|virial)s?)=(["'{\[])([^"'}\]]*)(["'}\]])""", re.IGNORECASE)
-RESERVED = re.compile(r"\b(lattice|properties) *=", re.IGNORECASE)
 MAX_GROWTH = 1.5  # by which the volume may change within one relaxation
 
 
@@ -68,26 +67,12 @@ def _images(path: Path) -> list[Atoms]:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
         stream = io.StringIO(_with_nan(text))
-        images = list(read(stream, index=":", format="extxyz", properties_parser=_properties))
+        images = list(read(stream, index=":", format="extxyz", properties_parser=entries_of))
     except Exception as error:  # ASE raises whatever the broken place happens to raise
         raise CalculationUnreadable(f"{path.name} is no extended XYZ file, or is cut ({error})") from error
     if not images:
         raise CalculationUnreadable(f"{path.name} holds no structure")
     return images
-
-
-def _properties(line: str) -> dict[str, Any]:
-    """Entries of a comment line; ASE refuses the whole file for a stress of six numbers, which gets another name."""
-    from ase.io.extxyz import key_val_str_to_dict
-
-    def renamed(match: re.Match[str]) -> str:
-        name, start, values, end = match.groups()
-        return f"{name}{VOIGT if len(values.replace(',', ' ').split()) == 6 else ''}={start}{values}{end}"
-
-    # GPUMD writes the reserved names in lower case, and reads them in any
-    line = RESERVED.sub(lambda match: match[1].capitalize() + "=", line)
-    entries: dict[str, Any] = key_val_str_to_dict(TENSOR.sub(renamed, line))
-    return entries
 
 
 def _with_nan(text: str) -> str:

@@ -109,6 +109,11 @@ GOOD = {
     "default occupancy.cif": cif("Mg1 Mg 0 0 0 .", OX),
     "a block without atoms.cif": "data_global\n_journal_year 2020\n" + cif(MG, OX),
     "no occupancies.cif": cif("Mg1 Mg 0 0 0 4", "O1 O .5 .5 .5 4", last="_atom_site_symmetry_multiplicity"),
+    "six stresses and small letters.xyz": "\n".join([
+        '8\nlattice="4.21 0 0 0 4.21 0 0 0 4.21" properties=species:S:1:pos:R:3 energy=-1 stress="1 2 3 4 5 6"',
+        *(f"{s} {' '.join(str(float(v) * 4.21) for v in row.split())}"
+          for s, row in zip(["Mg"] * 4 + ["O"] * 4, ROWS, strict=True)),
+    ]),
     "mgo.json": Structure.from_spacegroup(
         "Fm-3m", Lattice.cubic(4.21), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]]
     ).add_oxidation_state_by_guess().to_json(),
@@ -242,6 +247,8 @@ BAD: dict[str, tuple[str, str | bytes, str]] = {
     "no atoms at all": ("x.cif", HEAD, "holds no atoms"),
     "text called CIF": ("x.cif", "hello\n", "x.cif"),
     # pymatgen's JSON
+    "more atoms than counted": ("POSCAR", poscar(counts="4 3"), "more than the 7 atoms that it counts"),
+    "no line for the coordinates": ("POSCAR", poscar(mode="0 0 0", rows=ROWS[1:]), "should say Direct or Cartesian"),
     "alternatives": (
         "x.cif",
         cif("Mg1 Mg 0 0 0 1", "Li1 Li .2 0 0 2", "O1 O .5 .5 .5 .", last="_atom_site_disorder_group"),
