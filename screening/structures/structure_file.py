@@ -199,7 +199,7 @@ def _with_ase(path: Path, form: str | None = None) -> list[Atoms]:
         form = form or filetype(str(path))
         if form not in OTHER_FORMATS:
             raise BadStructure(f"is of the kind {form}, which is not read")
-        options = {"properties_parser": entries_of} if form == "extxyz" else {}
+        options: dict[str, Any] = {"properties_parser": entries_of} if form == "extxyz" else {}
         images = read(str(path), index=":", format=form, do_not_split_by_at_sign=True, **options)
         return [atoms.copy() for atoms in images]
     except BadStructure:

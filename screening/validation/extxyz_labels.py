@@ -193,7 +193,7 @@ def _tensor(value: Any, *, voigt: bool) -> NDArray[np.float64] | None:
 
 
 def _charge(info: Mapping[str, Any], notes: list[str]) -> float:
-    named = {name: value for name, value in info.items() if is_total_charge(name)}
+    named = {name: value for name, value in info.items() if is_total_charge(name) and str(value).lower() != "none"}
     charges = {name: _number(name, value) for name, value in named.items() if np.ndim(value) == 0}
     for name, value in info.items():
         if name not in named and may_be_charge(name) and np.ndim(value) == 0 and str(value).lower() not in FALSE:

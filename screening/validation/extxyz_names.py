@@ -35,7 +35,8 @@ PREDICTED = _set(
     "xtb committee ensemble"
 )
 UNITS = _set("ha hartree hartrees au ry rydberg kcal kj mol mev bohr gpa kbar kb pa cm")
-CHARGE_WORDS = _set("total tot net overall cell supercell system sys defect state formal ref dft charge")
+SHORT_CHARGE = _set("q qtot qtotal qnet")
+CHARGE_WORDS = SHORT_CHARGE | _set("total tot net overall cell supercell system sys defect state formal ref dft charge")
 NO_CHARGE = _set(
     "transfer max min mean std density per atom atomic bader mulliken hirshfeld ddec cutoff mixing order spin"
 )
@@ -67,7 +68,7 @@ def meaning_of(name: str, quantity: Quantity) -> Meaning | None:
 def is_total_charge(name: str) -> bool:
     """Whether a name stands for the net charge of the cell."""
     words = set(words_of(name))
-    return name.lower() == "q" or ("charge" in words and words <= CHARGE_WORDS)
+    return bool(words) and words <= CHARGE_WORDS and bool(words & {"charge", *SHORT_CHARGE})
 
 
 def may_be_charge(name: str) -> bool:

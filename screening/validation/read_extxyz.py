@@ -22,6 +22,7 @@ SIMULATED = re.compile(r"mlip:(?P<model>.+)-via-vasp")
 OWN_ID = re.compile(r"c[0-9a-f]+")  # what `calculation_id` makes
 UNKNOWN = "unknown"
 STARS = re.compile(r"\*{2,}")
+LEAST_CUTOFF = 50.0  # eV; no plane-wave cutoff is smaller
 MAX_GROWTH = 1.5  # by which the volume may change within one relaxation
 
 
@@ -127,7 +128,7 @@ def _calculation(path: Path, name: str, images: Sequence[tuple[Atoms, Labels]]) 
         frames=tuple(_frame(atoms, labels) for atoms, labels in images),
         electronic_converged=all(labels.converged for _, labels in images),
         charge=images[-1][1].charge,
-        band_gap=_band_gap(info),
+        band_gap=_finite_number(info, "band_gap"),
         simulated_by=_simulator(fidelity, simulated),
         settings=known["settings"] if known else None,
         details={
@@ -139,13 +140,19 @@ def _calculation(path: Path, name: str, images: Sequence[tuple[Atoms, Labels]]) 
     )
 
 
-def _band_gap(info: dict[str, Any]) -> float | None:
-    """None where it is not there or no finite number: a by-product must not cost the calculation."""
+def _finite_number(info: dict[str, Any], name: str) -> float | None:
+    """None where it is not there or no finite number in front of a unit: a by-product must not cost the calculation."""
     try:
-        gap = float(info["band_gap"])
-    except (KeyError, TypeError, ValueError):
+        number = float(str(info[name]).removesuffix("eV"))
+    except (KeyError, ValueError):
         return None
-    return gap if abs(gap) < float("inf") else None
+    return number if abs(number) < float("inf") else None
+
+
+def _cutoff(info: dict[str, Any]) -> float | None:
+    """Plane-wave cutoff, eV; small or negative numbers of that name are distances of neighbours (QUIP)."""
+    cutoff = _finite_number(info, "cutoff")
+    return cutoff if cutoff is not None and cutoff > LEAST_CUTOFF else None
 
 
 def _simulator(fidelity: str, simulated: re.Match[str] | None) -> str | None:
@@ -160,7 +167,7 @@ def _method(info: dict[str, Any], known: re.Match[str] | None) -> Method:
         engine=known["engine"] if known else str(info.get("engine", "extxyz")).lower(),
         functional=known["functional"] if known else str(info.get("functional", UNKNOWN)).lower(),
         hubbard={str(k): float(v) for k, v in hubbard.items()} if isinstance(hubbard, dict) else {},
-        cutoff=float(info["cutoff"]) if "cutoff" in info else None,
+        cutoff=_cutoff(info),
         spin=bool(info.get("spin", False)),
     )
 

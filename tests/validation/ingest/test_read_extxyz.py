@@ -231,3 +231,17 @@ def test_reserved_names_in_any_case(tmp_path):
         assert calculation.final.stress[0, 0] == pytest.approx(-0.1 / 4.24**3)
     (stars,) = read(tmp_path, lower, lower.replace("-0.1 0 0", "******** 0 0"))
     assert notes(stars)[0].startswith("frame 2 is left out (**** or NaN in forces)")
+
+
+@pytest.mark.parametrize(("entry", "charge"), [("Qtot=1", 1), ("q_total=-2", -2), ("charge=+1", 1), ("charge=None", 0)])
+def test_short_names_of_a_charge(tmp_path, entry, charge):
+    (calculation,) = read(tmp_path, frame(f"energy=-12.5 {entry}"))
+    assert calculation.charge == charge
+
+
+@pytest.mark.parametrize(
+    ("cutoff", "expected"), [("520", 520.0), ('"520 eV"', 520.0), ("-1", None), ("6.0", None), ("high", None)]
+)
+def test_a_cutoff_is_one_of_plane_waves_or_left_out(tmp_path, cutoff, expected):
+    (calculation,) = read(tmp_path, frame(f"energy=-12.5 functional=PBE cutoff={cutoff}"))
+    assert (calculation.method.functional, calculation.method.cutoff) == ("pbe", expected)
