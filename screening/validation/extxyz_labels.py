@@ -25,6 +25,7 @@ SAME = 1e-6
 SAME_STRESS = 1e-4  # eV/A^3
 HUGE_STRESS = 2.0  # eV/A^3, 320 GPa: such a stress is in kbar or GPa
 BOX = 8.0  # A; a lone atom whose images are farther away is isolated
+UNSURE_FORCES = ("f", "grad", "gradient", "gradients")  # forces or minus the forces, in units that nobody said
 TENSORS: tuple[Quantity, ...] = ("stress", "virial")
 KINDS = ("config_type", "config", "type", "label", "tag")
 FALSE = ("", "f", "false", "no", "0", "0.0", ".false.", "none", "unconverged")
@@ -142,6 +143,7 @@ def _forces(everything: Mapping[str, Any], n_atoms: int, notes: list[str]) -> ND
     ]
     if not usable:
         others = [name for names in found.values() for name in names if np.ndim(everything[name]) == 2]
+        others += [name for name in everything if name.lower() in UNSURE_FORCES]
         notes += [f"{' and '.join(others)} is left out"] if others else []
         return None
     arrays = [np.asarray(everything[name], dtype=float) for name in usable]
@@ -157,6 +159,7 @@ def _stress(everything: Mapping[str, Any], volume: float, notes: list[str], *, o
     found: dict[str, NDArray[np.float64]] = {}
     for quantity in TENSORS:
         named = _named(everything, quantity)
+        notes += [f"{name.removesuffix(VOIGT)} is left out: it has another unit" for name in named.get("unit", [])]
         for name in (*named.get("own", []), *named.get("label", [])):
             tensor = _tensor(everything[name], voigt=quantity == "stress")
             if tensor is None:

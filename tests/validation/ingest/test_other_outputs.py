@@ -161,3 +161,10 @@ def test_outputs_of_other_suffixes_are_not_taken_for_one_run(tmp_path):
     (tmp_path / "double" / "vasprun.xml").rename(tmp_path / "double" / "vasprun.xml.relax2")
     (tmp_path / "double" / "OUTCAR").rename(tmp_path / "double" / "OUTCAR.relax1")
     assert outcome(tmp_path) == {"double/OUTCAR.relax1": 1, "double/vasprun.xml.relax2": 1}
+
+
+def test_compressed_frames_are_named(tmp_path):
+    folder_with(tmp_path / "set", **{"train.xyz.gz": b"\x1f\x8b", "read.me": "x"})
+    expected = "train.xyz.gz is compressed: unpack it first"
+    assert outcome(tmp_path) == {"set": expected}
+    assert outcome(tmp_path / "set" / "train.xyz.gz") == {"train.xyz.gz": expected}

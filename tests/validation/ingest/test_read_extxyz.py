@@ -245,3 +245,13 @@ def test_short_names_of_a_charge(tmp_path, entry, charge):
 def test_a_cutoff_is_one_of_plane_waves_or_left_out(tmp_path, cutoff, expected):
     (calculation,) = read(tmp_path, frame(f"energy=-12.5 functional=PBE cutoff={cutoff}"))
     assert (calculation.method.functional, calculation.method.cutoff) == ("pbe", expected)
+
+
+def test_what_may_be_forces_or_has_another_unit_is_named(tmp_path):
+    (calculation,) = read(tmp_path, frame('energy=-12.5 stress_GPa="1 0 0 0 1 0 0 0 1"', columns="gradient:R:3"))
+    assert calculation.final.forces is None
+    assert calculation.final.stress is None
+    assert notes(calculation) == [
+        "gradient is left out (1 frame)",
+        "stress_GPa is left out: it has another unit (1 frame)",
+    ]
