@@ -71,7 +71,7 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
         raise CalculationUnreadable(f"{path.name} is incomplete: VASP was stopped before it ended")
     simulation = find_simulation(folder, outcar=path)
     tags = _tags(text)
-    inputs = method_of_inputs(folder.parent if folder.name.isdigit() else folder)
+    inputs = _inputs(folder, needed=simulation is not None)
     method = inputs if simulation else _method(text, summary, tags, inputs)
     relaxation = None if simulation is not None else relaxation_of(tags)
     frames = _frames(path, text)
@@ -106,6 +106,17 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
         details=details,
     )
     return without_band_forces(calculation) if whole(tags, "IMAGES", 0) > 0 else calculation
+
+
+def _inputs(folder: Path, *, needed: bool) -> Method:
+    """Method of the inputs beside an OUTCAR, which says more itself: broken ones cost nothing unless `needed`."""
+    try:
+        return method_of_inputs(folder.parent if folder.name.isdigit() else folder)
+    except CalculationUnreadable as error:
+        if needed:
+            raise
+        logger.debug("the inputs in %s are not used: %s", folder, error)
+        return Method(engine="vasp", functional="")
 
 
 def magnetic_moments(outcar: Path | None, n_atoms: int) -> NDArray[Any] | None:

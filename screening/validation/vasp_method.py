@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,8 @@ from screening.validation.vasp_tags import blocks
 
 if TYPE_CHECKING:
     from pymatgen.io.vasp.outputs import Vasprun
+
+logger = logging.getLogger(__name__)
 
 # https://www.vasp.at/wiki/index.php/GGA
 GGA_NAMES = {
@@ -88,10 +91,7 @@ def method_of_inputs(folder: Path) -> Method:
 
     This is all there is for a program that only pretends to be VASP, which reports none of it.
     """
-    from pymatgen.io.vasp.inputs import Kpoints
-
     incar = read_incar(folder)
-    kpoints = _divisions(Kpoints.from_file(folder / "KPOINTS")) if (folder / "KPOINTS").is_file() else None
     titles = input_titles(folder)
     return Method(
         engine="vasp",
@@ -99,7 +99,7 @@ def method_of_inputs(folder: Path) -> Method:
         hubbard=_hubbard_of_inputs(incar, folder),
         cutoff=real(incar, "ENCUT", 0.0) or None,
         potentials=potcar_labels(titles),
-        kpoints=kpoints,
+        kpoints=_kpoints(folder / "KPOINTS"),
         spin=whole(incar, "ISPIN", 1) == 2,
     )
 
@@ -111,7 +111,9 @@ def input_titles(folder: Path) -> list[str]:
         with potcar.open(encoding="utf-8", errors="replace") as file:
             return [line.split("=", 1)[1].strip() for line in file if "TITEL" in line and "=" in line]
     if spec.is_file():
-        return [line.strip() for line in spec.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [
+            line.strip() for line in spec.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()
+        ]
     return []
 
 
@@ -164,6 +166,19 @@ def _hubbard_of_inputs(incar: Mapping[str, Any], folder: Path) -> dict[str, floa
     except BadStructure as error:
         raise CalculationUnreadable(f"its U values belong to nothing: POSCAR {error}") from error
     return hubbard_of_tags(incar, blocks(atoms))
+
+
+def _kpoints(path: Path) -> tuple[int, int, int] | None:
+    """Divisions that a KPOINTS file asks for; None where it is not there or broken, which VASP may have overcome."""
+    from pymatgen.io.vasp.inputs import Kpoints
+
+    if not path.is_file():
+        return None
+    try:
+        return _divisions(Kpoints.from_file(path))
+    except Exception as error:  # pymatgen raises whatever the broken place happens to raise
+        logger.warning("%s is not used: %s", path, error)
+        return None
 
 
 def _divisions(kpoints: Any) -> tuple[int, int, int] | None:

@@ -169,3 +169,14 @@ def test_u_values_are_not_given_to_elements_that_a_poscar_does_not_name(tmp_path
     (tmp_path / "POSCAR").write_text("\n".join(["my cell", *lines[1:7], *atoms]) + "\n")
     with pytest.raises(CalculationUnreadable, match=r"its U values belong to nothing: POSCAR .*VASP 4"):
         method_of_inputs(tmp_path)
+
+
+def test_broken_inputs_beside_an_outcar_cost_nothing(tmp_path):
+    """VASP ran with them or without; OUTCAR says itself what counts."""
+    (tmp_path / "OUTCAR").write_text(outcar(Run(), block=BLOCK))
+    (tmp_path / "KPOINTS").write_text("x\n")
+    (tmp_path / "POTCAR.spec").write_bytes(b"\xff\xfe")
+    (tmp_path / "INCAR").write_text("LDAU = .TRUE.\n" + ECHO)
+    (tmp_path / "POSCAR").write_text("no species line\n1.0\n4 0 0\n0 4 0\n0 0 4\n1 1\nDirect\n0 0 0\n.5 .5 .5\n")
+    (found,) = read_vasp(tmp_path)
+    assert (found.method.hubbard, found.method.kpoints, found.converged) == ({"Mg": 5.0}, None, True)
