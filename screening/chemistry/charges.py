@@ -20,6 +20,17 @@ def is_neutral(amounts: Mapping[str, Fraction]) -> bool:
     return any(excess(amounts, charges) == 0 for charges in assignments(amounts))
 
 
+def smallest_excess(amounts: Mapping[str, Fraction]) -> Fraction:
+    """Charge (e) that is left over with the common oxidation states, one per element, that balance best.
+
+    0 where nothing can be said: no such states, or a metal of several valences, which balances any amounts.
+    """
+    left = [excess(amounts, charges) for charges in assignments(amounts)]
+    if not left or any(has_several_valences(symbol) for symbol in amounts):
+        return Fraction(0)
+    return min(left, key=abs)
+
+
 def excess(amounts: Mapping[str, Fraction], charges: Mapping[str, int]) -> Fraction:
     """Charge (e) of amounts of ions."""
     return sum((amounts[symbol] * charge for symbol, charge in charges.items()), Fraction(0))

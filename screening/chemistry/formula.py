@@ -21,6 +21,9 @@ from screening.errors import UserError
 MOST_ATOMS = 1000
 """Largest amount of an element in a formula."""
 
+MOST_OF_ONE = 100
+"""Largest amount of an element in a formula of that element alone; molecules and cages hold up to 84."""
+
 LEAST_SHARE = 1e-5
 """Smallest share of the atoms that an element may have; a hull does not resolve less."""
 
@@ -255,6 +258,8 @@ def _tokens(plain: str, text: str) -> list[_Token]:
             if wrong == "/":
                 refuse(text, "a slash stands between whole numbers only, as in Li5/6; give one formula at a time")
             hint = "; elements start with a capital, as in LiNbO3" if wrong.isalpha() else ""
+            if wrong == ":":
+                hint = "; give a doped crystal's own amounts, as in Li0.9Mg0.05NbO3"
             if wrong in _VARIABLES and not plain[position + 1 : position + 2].islower():
                 hint = "; give a number in its place"
             refuse(text, f"{wrong!r} is no element and no amount{hint}; write one such as LiNbO3 or Li6PS5Cl0.5Br0.5")
@@ -283,13 +288,20 @@ def _check_number(number: str, text: str) -> None:
         refuse(text, f"{number[:17]}... has too many digits; write the smallest formula")
     if re.search(r"/0+$", number):
         refuse(text, f"{number} divides by zero")
+    if re.match(r"0\d", number):
+        refuse(
+            text,
+            f"the amount {number} begins with a zero; write O for oxygen, or 0.{number.lstrip('0.')} for a decimal",
+        )
     if Fraction(number) == 0:
-        refuse(text, f"an amount in it is {number}; leave out what is not there")
+        refuse(text, f"an amount in it is {number}; leave out what is not there (oxygen is the letter O)")
 
 
 def _check(amounts: Mapping[str, Fraction], text: str) -> None:
     total = sum(amounts.values())
     for symbol, amount in amounts.items():
+        if len(amounts) == 1 and amount > MOST_OF_ONE:  # Nb205 for Nb2O5
+            refuse(text, f"it is {float(amount):g} of {symbol} alone; write {symbol}, or the letter O for oxygen")
         if amount > MOST_ATOMS:
             refuse(text, f"it holds {float(amount):g} {symbol}, more than {MOST_ATOMS}; write the smallest formula")
         if amount < LEAST_SHARE * total:

@@ -56,7 +56,7 @@ def plain_text(text: str, chemistry: Chemistry) -> str:
         refuse(text, "it is empty; write one such as LiNbO3 or Li6PS5Cl0.5Br0.5")
     plain = _SPACED_DOT.sub(JOIN, _JOINS.sub(JOIN, plain))
     if re.search(r"[+-]|\^", plain):
-        refuse(text, "it holds a sign; leave charges and variables out and write amounts as positive numbers")
+        refuse(text, "it holds a sign; leave charges and variables out, and write · or * between molecules")
     if "," in plain:
         refuse(text, "it holds a comma; write decimals with a point, and one formula at a time")
     if re.search(r"\d[eE][+-]?\d", plain):
@@ -119,6 +119,8 @@ def _read_dot(number: str, before: str, after: str, text: str, chemistry: Chemis
         clear = not (single and tail.startswith("0")) and len(re.findall("[A-Z]", before)) > 1
     else:
         # nobody writes an amount of 1, and no molecule is counted as 05
+        if not single and not head and tail.startswith("0."):
+            return joined  # Li2O.0.5Nb2O5
         if not single or head == "1" or tail.startswith("0") or tail == "1":
             return number
         if not chemistry.is_compound(before + head) or not chemistry.is_compound(after):

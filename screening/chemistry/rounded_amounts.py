@@ -40,14 +40,16 @@ def nearby_fractions(typed: Sequence[Rounded], neutral: Neutral) -> list[Fractio
     ----------
     neutral
         Whether the formula with given numbers is neutral; a q for which it is goes first, and neutral numbers are not
-        given up for fractions that are not.
+        given up for fractions that are not, nor are numbers that add up to a whole.
     """
     own = lcm(*(t.value.denominator for t in typed))
     found = [values for q in DENOMINATORS if _SIMPLER * q <= own and (values := _over(typed, q)) is not None]
     for values in found:
         if neutral(values):
             return values
-    return found[0] if found and not neutral([t.value for t in typed]) else None
+    # numbers that fill a site are what was meant: LiNi0.83Co0.11Mn0.06O2, but LiNi0.33Co0.33Mn0.33O2
+    whole = len(typed) > 1 and sum(t.value for t in typed).denominator == 1
+    return found[0] if found and not whole and not neutral([t.value for t in typed]) else None
 
 
 def _over(typed: Sequence[Rounded], q: int) -> list[Fraction] | None:

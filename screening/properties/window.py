@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.chemistry.charges import smallest_excess
 from screening.chemistry.formula import Formula, read_formula
 from screening.errors import UserError
 from screening.properties import hull
@@ -24,6 +25,9 @@ from screening.properties.reactivity import Reactant, Reaction, most_reactive
 from screening.properties.voltage_profile import per_formula_unit, voltage_profile
 
 OWN, PINNED = "own", "pinned"
+
+NEARLY_BALANCED = 0.1
+"""e per formula; charges that are off by no more look like a slip, and what they leave over decides a pinned window."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,7 +204,7 @@ def formula_window(
         li_oxidation=above[0]["li_uptake"] if above else 0.0,
         decomposition=per_formula_unit(made.products, n_atoms) if made else {},
         profile=profile,
-        remark=_unknown_with_li(composition, phases),
+        remark=_unknown_with_li(composition, phases) or (_left_over(read) if kind == PINNED else ""),
         predicted=tuple(sorted(p.name for p in phases if p.substituted)),
         quarantined={p.name: p.gate for p in refused if set(p.composition) <= set(composition) | {"Li"}},
     )
@@ -212,6 +216,17 @@ def _unknown_with_li(composition: Mapping[str, float], phases: Sequence[PhaseEne
         return ""
     return (
         f"no compound of {next(iter(composition))} with Li is among the competing phases, so that no limit can be found"
+    )
+
+
+def _left_over(read: Formula) -> str:
+    """That charges all but balance: of Li0.99NbO3 a hundredth of a Nb2O5 without its Li is left, and decides."""
+    left = float(smallest_excess(read.amounts))
+    if not 0 < abs(left) <= NEARLY_BALANCED:
+        return ""
+    return (
+        f"the charges of {read.written} are off by {left:+.2g} e per formula, and the little that this leaves over "
+        "beside the main phases decides the window; check the amounts"
     )
 
 

@@ -72,7 +72,7 @@ def print_reactions(
             "closed" if reaction.voltage is None else f"open at {reaction.voltage:g} V",
             f"{reaction.energy:.3f}",
             f"{reaction.mutual_energy:.3f}",
-            f"{100 * max(reaction.mixing, 0.0):.0f} %",
+            f"{100 * abs(reaction.mixing):.0f} %",
             reaction_side(reaction.products) or "none",
         )
     console.print(table)

@@ -107,6 +107,7 @@ CA = amounts(Ca="1", S="1", O="9/2", H="1")
         ("CaCl2.8NH3", amounts(Ca="1", Cl="2", N="8", H="24")),
         ("MgCl2.6CH3OH", amounts(Mg="1", Cl="2", C="6", H="24", O="6")),
         ("K2O.Al2O3.6SiO2", amounts(K="2", O="16", Al="2", Si="6")),
+        ("0.25Li2O.0.75Nb2O5", amounts(Li="1/2", O="4", Nb="3/2")),
     ],
 )
 def test_hydrates_and_adducts_are_never_read_as_decimals(text, expected):
@@ -132,6 +133,15 @@ def test_a_dot_that_can_be_either_is_refused_with_both_spellings(text):
         ("linbo3", "start with a capital"),
         ("x", "a number in its place"),
         ("MgCl2·xH2O", "a number in its place"),
+        ("LiNb03", "03 begins with a zero; write O for oxygen, or 0.3 for"),
+        ("Li2C03", "begins with a zero"),
+        ("Li6PS5Cl05", "or 0.5 for a decimal"),
+        ("Li00.5CoO2", "or 0.5 for a decimal"),
+        ("Nb205", "205 of Nb alone"),
+        ("Al203", "the letter O for oxygen"),
+        ("Mg0", "oxygen is the letter O"),
+        ("LiNbO3:Mg", "own amounts"),
+        ("Li2O-Nb2O5", "between molecules"),
         ("Li-2S", "sign"),
         ("Li-1NbO3", "sign"),
         ("LiNbO3-d", "sign"),
@@ -194,3 +204,9 @@ def test_elements_of_a_system_are_checked():
 
 def test_amounts_are_printed_as_fractions():
     assert [amount_text("Li", Fraction(n)) for n in ("1", "3", "5/6", "13/12")] == ["Li", "Li3", "Li5/6", "Li13/12"]
+
+
+def test_numbers_that_fill_a_site_are_not_taken_for_rounded_ones():
+    """Ni 0.83, Co 0.11 and Mn 0.06 are near 15/18, 2/18 and 1/18, and make 1.00 as they are."""
+    found = read_formula("LiNi0.83Co0.11Mn0.06O2")
+    assert (found.amounts["Ni"], found.amounts["Co"], found.note) == (Fraction(83, 100), Fraction(11, 100), "")

@@ -1,12 +1,15 @@
 """Windows of compositions: analytic hulls, the two kinds of window, bad formulas."""
 
+import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from phase_toys import phase
 from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry
 from pymatgen.core import Composition, Element
+from rich.console import Console
 
 from screening.assets import asset
 from screening.chemistry.formula import read_formula
@@ -15,8 +18,8 @@ from screening.errors import UserError
 from screening.properties import hull
 from screening.properties.phase_files import read_energies
 from screening.properties.phases import PhaseEnergy
-from screening.properties.window import formula_window, parse_formula, window_document
-from screening.report.window import plot_name, window_figure
+from screening.properties.window import formula_window, parse_formula, reactions_with, window_document
+from screening.report.window import plot_name, print_reactions, window_figure
 
 LI, S = phase("Li", {"Li": 1}, -2.0), phase("S", {"S": 1}, -4.0)
 LI2S = phase("Li2S", {"Li": 2, "S": 1}, (-4 - 4 - 4) / 3)
@@ -193,6 +196,23 @@ def test_a_metal_that_li_leaves_alone_has_no_limits(chgnet):
     assert formula_window("S", system("S", chgnet)).remark == ""
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Li0.99NbO3", "charges of Li0.99NbO3 are off by -0.01 e"),
+        ("LiNbO2.99", "off by +0.02 e"),
+        ("Li0.9Mg0.05NbO3", ""),  # balanced
+        ("LiNbO2.5", ""),  # nobody takes that for a slip
+        ("LiNb0.99Fe0.01O3", ""),  # Fe takes what charge is left
+        ("LiNbO3", ""),
+    ],
+)
+def test_charges_that_all_but_balance_are_said_since_what_is_left_over_decides(text, says, chgnet):
+    remark = formula_window(text, system("Li Nb O Mg Fe", chgnet)).remark
+    assert says in remark
+    assert bool(says) == bool(remark)
+
+
 def test_a_quarantined_crystal_that_nothing_replaces_is_refused_with_the_reason():
     refused = [phase("S", {"S": 1}, -4.0, gate="volume differs by +20.0 %")]
     with pytest.raises(UserError, match=r"S has no energy: the crystal S is listed but quarantined \(volume differs"):
@@ -234,3 +254,13 @@ def test_text_that_is_no_formula_is_refused(text):
 def test_lithium_alone_is_refused():
     with pytest.raises(UserError, match="reference"):
         formula_window("Li", [LI, S, LI2S])
+
+
+def test_a_reaction_without_the_first_reactant_takes_no_share_of_it():
+    """The linear program's zero may be -0.0, which was printed as -0 %."""
+    partner = reactions_with("Li2S", ["S"], [LI, S, LI2S], voltage=4.3)
+    rows = [(name, replace(reaction, mixing=-0.0)) for name, reaction in partner]
+    console = Console(file=io.StringIO(), width=120)
+    print_reactions(console, "Li2S", rows, pinned={})
+    assert "-0 %" not in console.file.getvalue()
+    assert " 0 %" in console.file.getvalue()
