@@ -23,6 +23,9 @@ from screening.yaml_file import read_yaml
 SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
 """Cut from bulk; from the placement search; the interface's half; like the lowest pristine slab; that, rattled."""
 
+SUBSTRATE_STARTS = frozenset({"cut", "half", "rattled"})
+"""The starts that the cathode's slab has; the others are arrangements of dopants, of which it has none."""
+
 OBJECTIVES = ("work_of_adhesion", "migration_barrier", "oxidation_driving_force", "e_above_hull")
 """What is ranked; `campaign.score` says how."""
 
@@ -66,6 +69,13 @@ class InterfaceSettings(Section):
     parent_starts: int = Field(4, ge=1, le=MANY, description="full relaxations of the parent: as scanned, then rattled")
     parent_hops: int = Field(12, ge=0, le=MANY, description="generations of basin hopping from the lowest of these")
     frozen_fraction: float = Field(0.5, ge=0, lt=1, description="outer share of the substrate that is frozen")
+
+    @field_validator("coating_millers", "cathode_millers", mode="before")
+    @classmethod
+    def _three_indices(cls, millers: Any) -> Any:
+        if not isinstance(millers, list) or any(not isinstance(m, list | tuple) or len(m) != 3 for m in millers):
+            raise ValueError("give a list of planes with three Miller indices each, for example [[1, 1, 0]]")
+        return millers
 
     @field_validator("coating_millers", "cathode_millers")
     @classmethod
@@ -155,11 +165,15 @@ class RankingSettings(Section):
     """Weights of the documented score (design section 1) and optional thresholds that remove a candidate."""
 
     weights: dict[str, float] = Field(dict.fromkeys(OBJECTIVES, 1.0))
-    max_e_above_hull: float | None = Field(None, description="eV/atom")
-    min_work_of_adhesion: float | None = Field(None, description="J/m2")
-    max_migration_barrier: float | None = Field(None, description="eV")
-    min_reaction_energy_cathode: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
-    min_reaction_energy_electrolyte: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
+    max_e_above_hull: float | None = Field(None, ge=0, le=100, description="eV/atom")
+    min_work_of_adhesion: float | None = Field(None, ge=-100, le=100, description="J/m2")
+    max_migration_barrier: float | None = Field(None, ge=0, le=100, description="eV")
+    min_reaction_energy_cathode: float | None = Field(
+        None, ge=-100, le=0, description="eV/atom, negative; more reactive ones go"
+    )
+    min_reaction_energy_electrolyte: float | None = Field(
+        None, ge=-100, le=0, description="eV/atom, negative; more reactive ones go"
+    )
 
     @field_validator("weights")
     @classmethod
@@ -282,3 +296,8 @@ def _check_consistent(s: Settings) -> None:
     for small, low, large, high in pairs:
         if low > high:
             raise UserError(f"{small} is {low} and {large} is {high}: {large} has to be at least {small}.")
+    if not set(s.adhesion.slab_starts) & SUBSTRATE_STARTS:
+        raise UserError(
+            f"adhesion.slab_starts is {', '.join(s.adhesion.slab_starts)}: none of them gives the cathode's slab alone "
+            "a start, without which there is no adhesion; add cut, half or rattled."
+        )

@@ -47,9 +47,19 @@ def explain(
         return f"{where}: `key: value` lines belong below it (got {first['input']!r})."
     if first["type"] == "too_short":
         return f"{where}: give at least one (got {first['input']!r})."
+    if first["type"] in ("list_type", "tuple_type"):
+        return f"{where}: a list in brackets belongs here, such as {_as_list(first)} (got {first['input']!r})."
+    if first["type"] == "dict_type":
+        return f"{where}: `name: value` lines belong below it (got {first['input']!r})."
+    if first["type"] in ("missing", "too_long"):
+        return f"{where}: it has too {'few' if first['type'] == 'missing' else 'many'} values (got {first['input']!r})."
     shown = repr(first["input"])
     message = first["msg"].removeprefix("Value error, ").replace("Input should", "it should")
     return f"{where}: {message[0].lower()}{message[1:]} (got {shown if len(shown) < 80 else shown[:76] + ' ...'})."
+
+
+def _as_list(error: Any) -> str:
+    return f"[{error['input']}]" if error["type"] == "list_type" and not isinstance(error["input"], dict) else "[4, 4]"
 
 
 def _option(path: list[str], options: Mapping[str, str], overrides: Mapping[str, Any] | None) -> str:
@@ -71,4 +81,16 @@ def _unknown_key(path: list[str], where: str, root: type[BaseModel]) -> str:
     section = root
     for part in path[:-1]:
         section = section.model_fields[part].annotation  # type: ignore[assignment]
+    section_name, _, inner = path[0].partition(".")
+    if any(name == section_name and inner in below.model_fields for name, below in _sections(root)):
+        return f"{where} is not a setting; write `{section_name}: {{{inner}: ...}}`."
+    if len(path) == 1 and (homes := [name for name, below in _sections(root) if path[0] in below.model_fields]):
+        example = f"`{homes[0]}: {{{path[0]}: ...}}`"
+        return f"{where} is not a setting by itself but one of {', '.join(homes)}; write {example}."
     return f"{where} is not a setting; {nearest(path[-1], section.model_fields)}."
+
+
+def _sections(root: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
+    """Names and types of the settings that hold others."""
+    fields = [(name, field.annotation) for name, field in root.model_fields.items()]
+    return [(name, kind) for name, kind in fields if isinstance(kind, type) and issubclass(kind, BaseModel)]

@@ -95,7 +95,7 @@ def read_fraction(text: str) -> float:
 
 
 def check_number(text: str) -> str:
-    """A number that was typed as text, for example quoted in YAML.
+    """A number that was typed as text, for example quoted in YAML, or a fraction such as 2/3.
 
     Returns
     -------
@@ -110,6 +110,11 @@ def check_number(text: str) -> str:
     number = plain(text)
     if _NUMBER.fullmatch(number):
         return number
+    if "/" in number and all(_NUMBER.fullmatch(part) for part in number.split("/", 1)):
+        try:
+            return repr(read_fraction(number))
+        except ArithmeticError as error:
+            raise ValueError("it is no number: it divides by zero, or is too large") from error
     if match := _COMMA_NUMBER.fullmatch(number):
         raise ValueError(f"the decimal sign is a point: write {match[1]}.{match[2]}")
     raise ValueError("it should be a number such as 3, 0.05 or 5e-2")

@@ -20,6 +20,9 @@ MAX_NODES = 20_000
 """Values after every alias is expanded: a few lines of nested aliases make billions."""
 MAX_DEPTH = 20
 
+_INNER_TAB = re.compile(r"(?<=[^\s])[ \t]*\t[ \t]*|^[ \t]+$", re.MULTILINE)
+_TAB = "'\\t'"
+
 _CORE = "tag:yaml.org,2002:"
 _KINDS = ("str", "int", "float", "bool", "null", "seq", "map", "merge", "timestamp")
 _TAGS = frozenset(f"{_CORE}{kind}" for kind in _KINDS)
@@ -84,8 +87,8 @@ def read_yaml(path: Path, advice: str) -> dict[str, Any]:
         When it cannot be read, is no YAML, is too large (as it stands, or once its aliases are expanded) or nested too
         deep, or holds a key twice, a key that is no text, a tag, or no mapping.
     """
-    text = _text(path, advice)
-    loader = _Loader(text)
+    # PyYAML takes no tab before a comment or a value, which YAML allows and editors leave
+    loader = _Loader(_INNER_TAB.sub(" ", _text(path, advice)))
     try:
         node = loader.get_single_node()
         if node is None:
@@ -98,6 +101,8 @@ def read_yaml(path: Path, advice: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError) as error:
         where = getattr(error, "problem_mark", None)
         line = f" at line {where.line + 1}" if where else ""
+        if problem := getattr(error, "problem", None):
+            line += f" ({'a tab indents it, blanks should' if _TAB in problem else problem})"
         raise UserError(f"{path} is not a YAML file{line}; {advice}.") from error
     finally:
         loader.dispose()

@@ -29,6 +29,9 @@ def check_crystals(settings: Settings) -> None:
     chosen = (("host", settings.host), ("cathode", settings.cathode), ("electrolyte", settings.stability.electrolyte))
     for role, name in chosen:
         names = available_crystals(role)
+        crystal, _, variant = name.partition(":")
+        if crystal in names and variant == "congruent" and role == "host":  # the command line's spelling
+            raise UserError(f"host in --config is {name!r}; write `host: {crystal}` and `congruent: true` there.")
         if name not in names:
             raise UserError(f"there is no {role} {name!r}; {nearest(name, names)}.")
 
@@ -43,10 +46,11 @@ def check_grid(grid: CandidateGrid, x: str, n_fu: int) -> None:
     """
     if any(not c.is_pristine for c in grid.candidates) or all(high == 0 for _, high in parse_content(x)):
         return
-    first = grid.skipped[0] if grid.skipped else None
+    # a content that does not fit is easier to mend than a place that does not
+    first = next((s for s in grid.skipped if s.by_content), grid.skipped[0] if grid.skipped else None)
     why = f"{first.label}: {first.reason}" if first else "no content was asked for"
     advice = f"contents are multiples of 1/{n_fu} here, one per dopant atom in bulk.n_fu formula units"
-    if first is not None and first.x is None:
+    if first is not None and not first.by_content:
         advice = "choose other dopants, or force a place with --site"
     raise UserError(f"nothing is left of this request but the pristine host ({why}); {advice}.")
 

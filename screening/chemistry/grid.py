@@ -26,11 +26,20 @@ DEFAULT_COMPENSATION: tuple[Compensation, ...] = ("li_vacancy", "li_interstitial
 
 @dataclass(frozen=True, kw_only=True)
 class Skipped:
-    """What the user asked for and does not get. `x` is the requested content, or None where it holds for all."""
+    """What the user asked for and does not get.
+
+    Attributes
+    ----------
+    x
+        The requested content, or None where the reason holds for several.
+    by_content
+        Whether another content would do.
+    """
 
     label: str
     x: float | None
     reason: str
+    by_content: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,7 +97,9 @@ def enumerate_candidates(
     points, unrealised = realise(x, n_fu)
     pristine = build(Candidate(host=host, n_fu=n_fu, congruent=congruent), Defects(), 0, n_fu)
     grid = CandidateGrid(candidates=[pristine])
-    grid.skipped.extend(Skipped(label="all dopants", x=value, reason=reason) for value, reason in unrealised)
+    grid.skipped.extend(
+        Skipped(label="all dopants", x=value, reason=reason, by_content=True) for value, reason in unrealised
+    )
     reason = infeasible(pristine.defects, facts, n_fu)
     if reason:
         raise UserError(f"The congruent host {reason}: use a cell of more formula units.")
@@ -129,7 +140,7 @@ def _realise_design(
         candidate = build(base, design.unit, point.n // size, n_fu)
         reason = infeasible(candidate.defects, facts, n_fu)
         if reason:
-            grid.skipped.append(Skipped(label=design.label, x=point.requested, reason=reason))
+            grid.skipped.append(Skipped(label=design.label, x=point.requested, reason=reason, by_content=True))
             continue
         grid.candidates.append(
             Candidate(
@@ -143,7 +154,7 @@ def _realise_design(
         )
     if broken:
         reason = f"neutral only in multiples of {size} dopants, {size}/{n_fu}; not at x = {', '.join(broken)}"
-        grid.skipped.append(Skipped(label=design.label, x=None, reason=reason))
+        grid.skipped.append(Skipped(label=design.label, x=None, reason=reason, by_content=True))
 
 
 def _designs(

@@ -12,6 +12,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from screening.chemistry.index_lists import joined, marks, without
+from screening.errors import CandidateFailed
 from screening.structures.hops import Floats, Hop, HopNetwork, nearest_distance
 from screening.structures.supercells import primitive_cell
 
@@ -172,7 +173,14 @@ def plan_hops(
     Returns
     -------
     One list per band: the hop to try first, then the others of its class in case its end points collapse.
+
+    Raises
+    ------
+    CandidateFailed
+        When the network has no hops.
     """
+    if not network.hops:
+        raise CandidateFailed("no Li site has another one within migration.max_hop_distance; raise it in --config")
     classes = hop_classes(network)
     count = min(max_hops if network_wide else min_hops, len(network.hops))
     known = set() if network.home is None else {network.home}

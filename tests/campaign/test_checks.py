@@ -30,6 +30,7 @@ def planned(tmp_path: Path, text: str = "", **given: object) -> Campaign:
         ("migration: {n_fu: 2}", ["migration.n_fu is 2", "would leave no Li"]),
         ("migration: {max_hop_distance: 1.5}", ["max_hop_distance = 1.5 A", "4.2 A"]),
         ("cathode: NCM812", ["NCM811"]),
+        ("host: LiNbO3:congruent", ["`host: LiNbO3`", "`congruent: true`"]),
         ("stability: {electrolyte: LPS}", ["LPSCB"]),
     ],
 )
@@ -50,6 +51,15 @@ def test_only_the_host_may_be_asked_for(tmp_path: Path) -> None:
     assert [c.name for c in planned(tmp_path, x="0").grid.candidates] == ["LiNbO3"]
     with pytest.raises(UserError, match="pristine host"):
         planned(tmp_path, dopants="Mg:Ta=999:1")
+
+
+def test_a_content_that_does_not_fit_is_named_before_a_place_that_does_not(tmp_path: Path) -> None:
+    """Mg:Ta=2:1 takes three dopants: at 1/12 the content is what has to change, not the dopants or the site."""
+    with pytest.raises(
+        UserError, match=r"neutral only in multiples of 3 dopants.*contents are multiples of 1/12"
+    ) as caught:
+        planned(tmp_path, dopants="Mg:Ta=2:1")
+    assert "Ta_Li" not in str(caught.value)
 
 
 def test_elements_that_the_potential_never_saw() -> None:

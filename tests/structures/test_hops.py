@@ -80,6 +80,14 @@ def test_a_shorter_cutoff_leaves_nothing(pristine: Atoms):
     assert hop_network(pristine, 3.5).hops == ()
 
 
+def test_a_lattice_that_relaxed_out_of_reach_is_named_and_no_division_by_zero(pristine: Atoms):
+    """A dry run sees the listed lattice, the hops the relaxed one."""
+    network = hop_network(pristine, 2.0)
+    for network_wide in (False, True):
+        with pytest.raises(CandidateFailed, match=r"migration\.max_hop_distance"):
+            plan_hops(network, symmetry_orbits(network), network_wide=network_wide, min_hops=2, max_hops=4)
+
+
 def test_network_without_lithium_is_refused():
     with pytest.raises(CandidateFailed, match="no lithium"):
         hop_network(Atoms("MgO", positions=[[0, 0, 0], [2, 0, 0]], cell=[4, 4, 4], pbc=True), CUTOFF)
