@@ -11,6 +11,7 @@ from screening import __version__, logs
 from screening.cli import failures, terminal
 from screening.cli.ingest import ingest_command
 from screening.cli.label import label_command
+from screening.cli.once import OnceCommand
 from screening.cli.phases import phases_app
 from screening.cli.rank import rank_command
 from screening.cli.retrain import retrain_command
@@ -29,25 +30,33 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command("run", help="Screen dopants (the main job; `screen --dopants ...` means `screen run --dopants ...`).")(
-    run_command
+app.command(
+    "run",
+    cls=OnceCommand,
+    help="Screen dopants (the main job; `screen --dopants ...` means `screen run --dopants ...`).",
+)(run_command)
+app.command(
+    "rank", cls=OnceCommand, help="Print a run's ranking again, with other weights or thresholds, without computing."
+)(rank_command)
+app.command("ingest", cls=OnceCommand, help="Take finished DFT calculations into the training set and into their run.")(
+    ingest_command
 )
-app.command("rank", help="Print a run's ranking again, with other weights or thresholds, without computing.")(
-    rank_command
-)
-app.command("ingest", help="Take finished DFT calculations into the training set and into their run.")(ingest_command)
-app.command("window", help="Electrochemical window of any composition, and its reactions with other phases.")(
-    window_command
-)
-app.command("label", help="DFT energies and forces of any structures, with GPAW.")(label_command)
+app.command(
+    "window", cls=OnceCommand, help="Electrochemical window of any composition, and its reactions with other phases."
+)(window_command)
+app.command("label", cls=OnceCommand, help="DFT energies and forces of any structures, with GPAW.")(label_command)
 app.add_typer(phases_app)
-app.command("validate", help="Send the best candidates of a run to DFT: write the inputs, and run them if wanted.")(
-    validate_command
-)
-app.command("retrain", help="Fine-tune the potential on DFT data, or fit a softening correction where there are few.")(
-    retrain_command
-)
-app.command("ui", help="Open the MLflow user interface on the recorded runs.")(ui_command)
+app.command(
+    "validate",
+    cls=OnceCommand,
+    help="Send the best candidates of a run to DFT: write the inputs, and run them if wanted.",
+)(validate_command)
+app.command(
+    "retrain",
+    cls=OnceCommand,
+    help="Fine-tune the potential on DFT data, or fit a softening correction where there are few.",
+)(retrain_command)
+app.command("ui", cls=OnceCommand, help="Open the MLflow user interface on the recorded runs.")(ui_command)
 
 
 def _show_version(value: bool) -> None:

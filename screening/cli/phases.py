@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from screening.cli.once import OnceCommand
 from screening.cli.progress import sign_of_life
 
 phases_app = typer.Typer(
@@ -14,7 +15,7 @@ phases_app = typer.Typer(
 )
 
 
-@phases_app.command("build")
+@phases_app.command("build", cls=OnceCommand)
 def build_command(
     potential: Annotated[str, typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5, ...")] = "chgnet",
     out: Annotated[
@@ -62,7 +63,7 @@ def build_command(
     )
 
 
-@phases_app.command("list")
+@phases_app.command("list", cls=OnceCommand)
 def list_command(
     elements: Annotated[str, typer.Argument(metavar="ELEMENTS", help="Chemical system, for example Li,Nb,O.")],
     potential: Annotated[str, typer.Option("--potential", help="Whose shipped energies are shown.")] = "chgnet",
@@ -95,7 +96,7 @@ def list_command(
     make_console().print(table)
 
 
-@phases_app.command("entry")
+@phases_app.command("entry", cls=OnceCommand)
 def entry_command(
     structure: Annotated[Path, typer.Argument(metavar="FILE", help="CIF, POSCAR or another structure file.")],
     source: Annotated[str, typer.Option("--source", help="Where the structure is from; it goes into the entry.")],

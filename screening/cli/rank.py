@@ -31,7 +31,7 @@ def rank_command(
     ] = None,
     min_work_of_adhesion: Annotated[
         float | None,
-        typer.Option("--min-work-of-adhesion", help="J/m2, worst state of charge", rich_help_panel=THRESHOLDS),
+        typer.Option("--min-work-of-adhesion", help="J/m2, at the worst y", rich_help_panel=THRESHOLDS),
     ] = None,
     max_migration_barrier: Annotated[
         float | None, typer.Option("--max-migration-barrier", help="eV", rich_help_panel=THRESHOLDS)

@@ -45,6 +45,9 @@ def scale_of(row: dict[str, Any]) -> str | None:
             return MIXED
     parts = [row, *(row[place] for place in _PLACES if isinstance(row.get(place), dict))]
     claims = [_functional(_text(part.get(key))) for part in parts for key in _KEYS]
+    for incar in (part["incar"] for part in parts if isinstance(part.get("incar"), dict)):
+        claims += [_functional(_text(incar.get(tag))) for tag in ("GGA", "METAGGA")]
+        claims += ["a hybrid functional"] if incar.get("LHFCALC") is True else []
     claims += [_functional(match) for match in _ID.findall(str(row.get("entry_id") or ""))]
     said = {claim for claim in claims if claim is not None}
     return next((claim for claim in sorted(said) if claim != GGA), GGA if said else None)

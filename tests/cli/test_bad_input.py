@@ -36,6 +36,7 @@ CASES = {
     "seed": (["--dopants", "Mg", "--seed", "-1"], "--seed"),
     "ten thousand workers": (["--dopants", "Mg", "--workers", "10000"], "--workers 10000"),
     "out below a file": (["--dopants", "Mg", "--out", sys.executable + "/run"], "is a file"),
+    "dopants twice": (["--dopants", "Mg", "--dopants", "Zr"], "--dopants is given 2 times"),
     "preset": (["--dopants", "Mg", "--preset", "quik"], "quick"),
     "potential": (["--dopants", "Mg", "--potential", "chgnt"], "chgnet"),
     "cathode": (["--dopants", "Mg", "--cathode", "NCM812"], "NCM811"),

@@ -227,6 +227,9 @@ R2SCAN = ConstantEnergyAdjustment(-9.0, name="MP GGA(+U)/r2SCAN mixing adjustmen
 SCHEME = ConstantEnergyAdjustment(-9.0, cls={"@class": "MaterialsProjectDFTMixingScheme"})
 ODD: list[tuple[dict[str, Any], str]] = [
     ({"parameters": {"run_type": "R2SCAN"}}, "r2SCAN"),
+    ({"parameters": {"incar": {"METAGGA": "R2scan", "GGA": None}}}, "r2SCAN"),
+    ({"parameters": {"run_type": "GGA", "incar": {"GGA": "PS"}}}, "PBEsol"),
+    ({"data": {"incar": {"LHFCALC": True}}}, "hybrid"),
     ({"parameters": {"run_type": "r2SCAN"}}, "r2SCAN"),
     ({"data": {"run_type": "r2SCAN"}}, "r2SCAN"),
     ({"parameters": {"run_type": {"@class": "RunType", "value": "r2SCAN"}}}, "r2SCAN"),
