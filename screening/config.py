@@ -165,15 +165,11 @@ class RankingSettings(Section):
     """Weights of the documented score (design section 1) and optional thresholds that remove a candidate."""
 
     weights: dict[str, float] = Field(dict.fromkeys(OBJECTIVES, 1.0))
-    max_e_above_hull: float | None = Field(None, ge=0, le=100, description="eV/atom")
-    min_work_of_adhesion: float | None = Field(None, ge=-100, le=100, description="J/m2")
-    max_migration_barrier: float | None = Field(None, ge=0, le=100, description="eV")
-    min_reaction_energy_cathode: float | None = Field(
-        None, ge=-100, le=0, description="eV/atom, negative; more reactive ones go"
-    )
-    min_reaction_energy_electrolyte: float | None = Field(
-        None, ge=-100, le=0, description="eV/atom, negative; more reactive ones go"
-    )
+    max_e_above_hull: float | None = Field(None, description="eV/atom")
+    min_work_of_adhesion: float | None = Field(None, description="J/m2")
+    max_migration_barrier: float | None = Field(None, description="eV")
+    min_reaction_energy_cathode: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
+    min_reaction_energy_electrolyte: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
 
     @field_validator("weights")
     @classmethod
@@ -197,6 +193,20 @@ def check_weights(weights: Mapping[str, float]) -> None:
             raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:.0f}")
     if not any(weights.get(name, 1.0) for name in OBJECTIVES):
         raise ValueError("all weights are 0; give at least one objective a positive weight")
+
+
+def check_threshold(name: str, value: float, where: str) -> None:
+    """Refuse a threshold that removes every candidate by its sign. Stored runs are not asked.
+
+    Raises
+    ------
+    UserError
+        Names the threshold as `where`.
+    """
+    if name in ("max_e_above_hull", "max_migration_barrier") and value < 0:
+        raise UserError(f"{where} is {value:g}: nothing lies below 0, so every candidate would go; give 0 or more.")
+    if name.startswith("min_reaction_energy") and value > 0:
+        raise UserError(f"{where} is {value:g}: no reaction energy is above 0, so all would go; give 0 or less.")
 
 
 class Settings(Section):
@@ -296,6 +306,8 @@ def _check_consistent(s: Settings) -> None:
     for small, low, large, high in pairs:
         if low > high:
             raise UserError(f"{small} is {low} and {large} is {high}: {large} has to be at least {small}.")
+    for name, value in s.ranking.model_dump(exclude={"weights"}, exclude_none=True).items():
+        check_threshold(name, value, f"ranking.{name}")
     if not set(s.adhesion.slab_starts) & SUBSTRATE_STARTS:
         raise UserError(
             f"adhesion.slab_starts is {', '.join(s.adhesion.slab_starts)}: none of them gives the cathode's slab alone "

@@ -122,16 +122,18 @@ def ranking_settings(
     Raises
     ------
     UserError
-        For weights that are not ``name=number``, an unknown objective, or thresholds that are not numbers.
+        For weights that are not ``name=number``, an unknown objective, or a threshold that is no number or has the wrong sign.
     """
     from pydantic import ValidationError
 
-    from screening.config import RankingSettings
+    from screening.config import RankingSettings, check_threshold
     from screening.explain import explain
 
     merged = dict(base.weights) | parse_weights(weights or "")
     given = {name: value for name, value in thresholds.items() if value is not None}
     named = {"weights": "--weights"} | {name: f"--{name.replace('_', '-')}" for name in given}
+    for name, value in given.items():
+        check_threshold(name, value, named[name])
     try:
         return RankingSettings(**(base.model_dump() | {"weights": merged} | given))
     except ValidationError as error:

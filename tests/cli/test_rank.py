@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from screening.campaign.outputs import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.cli.rank import parse_weights, rank_command
-from screening.config import Settings
+from screening.cli.rank import parse_weights, rank_command, ranking_settings
+from screening.config import RankingSettings, Settings
 from screening.engine.records import Record
 from screening.engine.store import RecordStore
 from screening.errors import UserError
@@ -113,3 +113,18 @@ def test_bad_runs_and_thresholds_are_user_errors(run, tmp_path):
     every = ",".join(f"{name}=0" for name in PROPERTIES)
     with pytest.raises(UserError, match="all weights are 0"):
         invoke(run, "--weights", every)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("max_e_above_hull", -0.03, "--max-e-above-hull is -0.03"),
+        ("max_migration_barrier", -1.0, "give 0 or more"),
+        ("min_reaction_energy_electrolyte", 0.05, "--min-reaction-energy-electrolyte is 0.05"),
+    ],
+)
+def test_a_threshold_that_removes_all_by_its_sign_is_refused_where_it_is_typed(name, value, says):
+    with pytest.raises(UserError, match=says):
+        ranking_settings(RankingSettings(), None, {name: value})
+    stored = RankingSettings.model_validate({name: value})  # a run of before stays readable
+    assert getattr(ranking_settings(stored, "work_of_adhesion=2", {name: None}), name) == value
