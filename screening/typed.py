@@ -53,9 +53,11 @@ def check_decimal_comma(
         before, token = match["before"], match["token"]
         if before is not None:
             raise UserError(_one_number(text, option, items, f"{before}.{token}"))
-        raise UserError(
-            f"{option} {text!r}: {token!r} begins with a zero; write 0.{token} or {token.lstrip('0') or '0'}."
-        )
+        bare = token.lstrip("0") or "0"
+        # 00.1 and 01/12 are numbers with a zero too many; 083 may be a decimal without its point
+        in_number = text[match.end() : match.end() + 1] in (".", "/") or text[: match.start()].endswith("/")
+        advice = bare if in_number or bare == "0" else f"0.{token} or {bare}"
+        raise UserError(f"{option} {text!r}: {token!r} begins with a zero; write {advice} in its place.")
     if "." in text:
         return
     for match in _PAIR.finditer(text):

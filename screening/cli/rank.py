@@ -122,7 +122,8 @@ def ranking_settings(
     Raises
     ------
     UserError
-        For weights that are not ``name=number``, an unknown objective, or a threshold that is no number or has the wrong sign.
+        For weights that are not ``name=number``, an unknown objective, or a threshold that is no number or has the
+        wrong sign.
     """
     from pydantic import ValidationError
 
