@@ -89,7 +89,7 @@ def _check_area(side: str, miller: Miller, bulk: Structure, index: Miller, setti
     if area > settings.max_area * (1 + settings.max_strain) ** 2:
         raise UserError(
             f"One cell of the {side}'s ({' '.join(map(str, miller))}) surface has {area:.0f} A^2, more than "
-            f"interface.max_area = {settings.max_area:g}; choose smaller Miller indices such as (1 1 0)."
+            f"interface.max_area = {settings.max_area:g}; raise it, or choose Miller indices of a smaller cell."
         )
 
 
