@@ -96,7 +96,7 @@ _TABLE = (
     Flag(
         form="unconverged:{what}",
         meaning="the value is there, but a relaxation or path behind it did not reach its force threshold",
-        advice="raise max_steps of its section; until then it is shown and not ranked",
+        advice="raise max_steps of its section; a ranked property counts as missing until then, others stay",
     ),
     Flag(
         form="reacted",

@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from screening.campaign.checks import (
     check_grid,
     check_hops,
     check_workers,
+    free_folder,
 )
 from screening.campaign.load import campaign_identity
 from screening.campaign.rows import Ranking
@@ -127,16 +128,17 @@ def prepare(
     check_name(settings.potential)
     resolved = pick_device(device)
     check_chemistry(grid, settings, resolved)
-    folder = out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}"
     campaign = Campaign(
         dopants=dopants,
         x=x,
         settings=settings,
         grid=grid,
-        out=folder,
+        out=out if out is not None else Path("runs") / f"{date.today().isoformat()}-{_slug(dopants)}",
         device=resolved,
         workers=1 if resolved == "cuda" else workers or cores,
     )
+    if out is None:
+        campaign = replace(campaign, out=free_folder(campaign.out, campaign.fingerprint))
     check_folder(campaign)
     return campaign
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from screening.campaign.load import SUMMARY, read_summary
 from screening.chemistry.compensation import rescale
@@ -112,6 +114,16 @@ def check_workers(workers: int | None, cores: int) -> None:
         )
 
 
+def free_folder(folder: Path, fingerprint: str) -> Path:
+    """`folder`, or the first of ``folder-2``, ``folder-3``, ... that holds this campaign or nothing."""
+    for place in (folder, *(folder.with_name(f"{folder.name}-{n}") for n in count(2))):
+        if not place.exists() or (place.is_dir() and not any(place.iterdir())):
+            return place
+        if (place / SUMMARY).is_file() and read_summary(place).get("fingerprint") == fingerprint:
+            return place
+    raise AssertionError("count() does not end")
+
+
 def check_folder(campaign: Campaign) -> None:
     """Refuse an output folder that holds something else than this campaign, or that cannot be written."""
     folder = campaign.out
@@ -121,8 +133,28 @@ def check_folder(campaign: Campaign) -> None:
     summary = folder / SUMMARY
     if not summary.exists():
         raise UserError(f"{folder} is not empty and is no run folder; choose another --out.")
-    if read_summary(folder).get("fingerprint") != campaign.fingerprint:
-        raise UserError(f"{folder} belongs to a different campaign (see its {SUMMARY}); choose another --out.")
+    stored = read_summary(folder)
+    if stored.get("fingerprint") != campaign.fingerprint:
+        difference = _difference(stored, campaign.identity)
+        raise UserError(f"{folder} belongs to a different campaign ({difference}); choose another --out.")
+
+
+def _difference(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> str:
+    """The first setting that is not the same, with both values."""
+    one, other = _flat(stored), _flat(asked)
+    for key, value in other.items():
+        if one.get(key) != value:
+            return f"its {key} is {one.get(key)}, yours {value}"
+    return f"see its {SUMMARY}"
+
+
+def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Values by dotted key; those of the settings without that word."""
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        name = f"{above}.{key}" if above and above != "settings" else str(key)
+        found |= _flat(value, name) if isinstance(value, Mapping) else {name: value}
+    return found
 
 
 def check_writable(folder: Path, option: str) -> None:

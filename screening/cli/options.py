@@ -74,7 +74,12 @@ Workers = Annotated[
 ]
 Out = Annotated[
     Path | None,
-    Option("--out", help="Folder of the run.", show_default="runs/<date>-<dopants>", rich_help_panel=OUTPUT),
+    Option(
+        "--out",
+        help="Folder of the run; the default ends in -2, -3, ... for further campaigns.",
+        show_default="runs/<date>-<dopants>",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 Top = Annotated[int, Option("--top", min=1, help="Ranked candidates that are printed.", rich_help_panel=OUTPUT)]
 DryRun = Annotated[

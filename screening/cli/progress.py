@@ -41,6 +41,7 @@ class LiveProgress:
         self.console = console
         self._status = Status("starting", console=console)
         self._printed: float | None = None
+        self._last: Progress | CampaignProgress | None = None
 
     def __enter__(self) -> LiveProgress:
         if self.console.is_terminal:
@@ -50,7 +51,14 @@ class LiveProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._status.stop()
 
+    def total(self) -> str:
+        """What all of it took, to hold against what was announced."""
+        if self._last is None:
+            return "Nothing had to be computed."
+        return f"{self._last.n_force_calls} force calls in {_minutes(self._last.elapsed_s)}."
+
     def __call__(self, progress: Progress | CampaignProgress) -> None:
+        self._last = progress
         text = describe(progress)
         if self.console.is_terminal:
             self._status.update(text)

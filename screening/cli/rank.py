@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from screening.cli.own_name import own_command
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ def rank_command(
         title=title,
         agreement=ranking.agreement,
         explain=explain,
+        explain_command=own_command("rank", run, "--explain"),
     )
 
 

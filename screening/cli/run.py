@@ -66,7 +66,15 @@ def run_command(
         if out is None:  # the folder is named by the day, and the run may go on tomorrow
             stop.also = ("--out", str(campaign.out))
         raise
-    print_ranking(console, ranking, top=top, skipped=campaign.grid.skipped, agreement=ranking.agreement)
+    print_ranking(
+        console,
+        ranking,
+        top=top,
+        skipped=campaign.grid.skipped,
+        agreement=ranking.agreement,
+        explain_command=own_command("rank", campaign.out, "--explain"),
+    )
+    console.print(progress.total(), highlight=False)
     console.print(f"Results: {campaign.out}", highlight=False, markup=False, soft_wrap=True)
     again, browse = own_command("rank", campaign.out), own_command("ui")
     console.print(f"Again: {again}   Browse: {browse}", highlight=False, markup=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,9 @@ import typer
 from screening.cli.own_name import own_command
 from screening.cli.progress import sign_of_life
 from screening.errors import UserError
+
+VPMDK = "vpmdk"
+"""Stands in for VASP; what it computes is taken in with --allow-simulated only."""
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -110,7 +114,8 @@ def validate_command(
             return
         limit = GPAW_MAX_ATOMS if max_atoms is None and chosen_settings.engine == "gpaw" else max_atoms
         outcomes = _run(console, plan, root, runs_here, limit)
-    _print_outcomes(console, outcomes, root)
+    simulated = ["--allow-simulated"] if VPMDK in shlex.split(command or "") else []
+    _print_outcomes(console, outcomes, own_command("ingest", root, *simulated))
     if any(outcome.status == "failed" for outcome in outcomes):
         raise typer.Exit(1)
 
@@ -261,7 +266,7 @@ def _run(console: Console, plan: Plan, root: Path, engine: Engine, max_atoms: in
     return run_jobs(plan.jobs, engine, root, max_atoms=max_atoms, on_event=tell)
 
 
-def _print_outcomes(console: Console, outcomes: Sequence[Outcome], root: Path) -> None:
+def _print_outcomes(console: Console, outcomes: Sequence[Outcome], next_command: str) -> None:
     from rich.table import Table
 
     table = Table("job", "status", "reason")
@@ -272,4 +277,4 @@ def _print_outcomes(console: Console, outcomes: Sequence[Outcome], root: Path) -
     console.print(", ".join(f"{n} {status}" for status, n in counts.items()))
     if counts["failed"] or counts["skipped"]:
         console.print("The same command goes on with what is not done.", highlight=False)
-    console.print(f"Next: {own_command('ingest', root)}", highlight=False, markup=False, soft_wrap=True)
+    console.print(f"Next: {next_command}", highlight=False, markup=False, soft_wrap=True)

@@ -204,10 +204,21 @@ def formula_window(
         li_oxidation=above[0]["li_uptake"] if above else 0.0,
         decomposition=per_formula_unit(made.products, n_atoms) if made else {},
         profile=profile,
-        remark=_unknown_with_li(composition, phases) or (_left_over(read) if kind == PINNED else ""),
+        remark=_remark(composition, phases, read, kind),
         predicted=tuple(sorted(p.name for p in phases if p.substituted)),
         quarantined={p.name: p.gate for p in refused if set(p.composition) <= set(composition) | {"Li"}},
     )
+
+
+def _remark(composition: Mapping[str, float], phases: Sequence[PhaseEnergy], read: Formula, kind: str) -> str:
+    """What a reader should know of the limits, or of what decides them."""
+    if unknown := _unknown_with_li(composition, phases):
+        return unknown
+    if kind == PINNED and (left := _left_over(read)):
+        return left
+    if "Li" in composition:
+        return ""
+    return "it holds no Li to give off, and nothing else is exchanged, so that it has no oxidation limit"
 
 
 def _unknown_with_li(composition: Mapping[str, float], phases: Sequence[PhaseEnergy]) -> str:

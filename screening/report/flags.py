@@ -8,7 +8,7 @@ from typing import Any
 
 from screening.flags import FLAGS, FRAME, HOP, RANKING, explained
 
-HINT = "What the flags mean: screen rank RUN --explain"
+HINT = "What the flags mean: {command}"
 
 _SECTIONS = {
     RANKING: "In a ranking",

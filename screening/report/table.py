@@ -184,6 +184,7 @@ def print_ranking(
     title: str = "Ranking",
     agreement: Sequence[AgreementLike] = (),
     explain: bool = False,
+    explain_command: str = "screen rank RUN --explain",
 ) -> None:
     """Print everything the terminal shows at the end of a run.
 
@@ -198,6 +199,8 @@ def print_ranking(
         The potential against DFT, column by column.
     explain
         Also print what each flag means.
+    explain_command
+        What prints that for this ranking.
     """
     rows = ranking.flat()
     shown = [r for r in rows if top is None or r["rank"] is None or r["rank"] <= top or not r["dopants"]]
@@ -206,7 +209,7 @@ def print_ranking(
     for line in lines:
         console.print(Text(line))
     if lines and not explain:
-        console.print(Text(HINT, style="dim"))
+        console.print(Text(HINT.format(command=explain_command), style="dim"))
     if len(shown) < len(rows):
         console.print(f"{len(rows) - len(shown)} more ranked candidates are in ranking.csv.")
     console.print(adhesion_table(shown))

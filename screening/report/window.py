@@ -37,7 +37,7 @@ def print_window(console: Console, window: FormulaWindow, *, potential: str, sou
     if window.why_pinned:
         console.print(f"  pinned because {window.why_pinned}", highlight=False)
     if window.e_above_hull is not None:
-        console.print(f"  above the hull of all other phases: {1000 * window.e_above_hull:.0f} meV/atom")
+        console.print(f"  {_distance(window.e_above_hull)}")
     elif window.kind == OWN:
         console.print("  nothing else makes it up: it is its own reference")
     if window.remark:
@@ -84,6 +84,12 @@ def reaction_side(products: Mapping[str, float]) -> str:
     """Amounts and phases, largest first."""
     shown = sorted(products.items(), key=lambda item: -item[1])
     return " + ".join(f"{amount:.3g} {name}" for name, amount in shown)
+
+
+def _distance(above_hull: float) -> str:
+    if above_hull > 0:
+        return f"above the hull of all other phases: {1000 * above_hull:.0f} meV/atom"
+    return "on the hull: no mixture of the other phases is lower"
 
 
 def _end(voltage: float) -> str:

@@ -8,6 +8,7 @@ import pytest
 from screening.campaign import checks
 from screening.campaign.campaign import Campaign, prepare
 from screening.campaign.checks import check_workers, check_writable
+from screening.campaign.outputs import write_summary
 from screening.errors import UserError
 from screening.properties import competing
 from screening.properties.competing import check_competition, check_supported
@@ -107,3 +108,22 @@ def test_a_surface_larger_than_the_largest_interface_is_refused_at_once(tmp_path
     settings = planned(tmp_path, "interface: {coating_millers: [[9, 8, 7]]}").settings
     with pytest.raises(UserError, match=r"\(9 8 7\) surface has 355 A\^2, more than interface.max_area = 200"):
         find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", settings.interface, 0)
+
+
+def test_another_campaign_of_the_same_day_gets_a_folder_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = planned(tmp_path, out=None)
+    assert planned(tmp_path, out=None).out == first.out
+    first.out.mkdir(parents=True)
+    write_summary(first.out / "summary.yaml", fingerprint=first.fingerprint, **first.identity)
+    assert planned(tmp_path, out=None).out == first.out, "the same campaign goes on"
+    other = planned(tmp_path, out=None, overrides={"seed": 7})
+    assert other.out == first.out.with_name(f"{first.out.name}-2")
+    other.out.mkdir()
+    write_summary(other.out / "summary.yaml", fingerprint=other.fingerprint, **other.identity)
+    assert planned(tmp_path, out=None, overrides={"seed": 7}).out == other.out
+    assert planned(tmp_path, out=None, overrides={"seed": 8}).out.name.endswith("-3")
+    with pytest.raises(UserError, match=r"different campaign.*its seed is 7, yours 0"):
+        planned(tmp_path, out=other.out)
