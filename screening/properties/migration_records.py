@@ -124,7 +124,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
 def failed_records(migration: Migration, fidelity: Fidelity) -> list[Record]:
     """The same records without a value when no hop gave a barrier."""
     reasons = [b.reason for b in migration.bands if b.reason] + [d["reason"] for d in migration.dropped]
-    reason = reasons[0] if reasons else "the cell is too small for a hop to a site other than the carrier's own image"
+    reason = reasons[0] if reasons else "no free site but the carrier's own image lies within reach"
     return [
         _record(
             migration,

@@ -213,7 +213,7 @@ def _extremes(classes: list[HopClass], count: int) -> list[HopClass]:
     kinds = sorted({c[0] for c in classes}, reverse=True)  # vacancy alone, or interstitialcy before interstitial
     rows = {kind: sorted({c for c in classes if c[0] == kind}, key=lambda c: (c[2], c[1])) for kind in kinds}
     chosen: list[HopClass] = []
-    for turn in range(max(count, 1) * 2):
+    for turn in range(max(count, 1) * 2 if kinds else 0):  # a crowded cell may leave no hop at all
         row = [c for c in rows[kinds[turn % len(kinds)]] if c not in chosen]
         if not row:
             continue

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -271,3 +272,10 @@ def test_network_plan_takes_every_class_before_any_twice(magnesium: Atoms, prist
     assert len(set(bins[:n_bins])) == n_bins
     host = hop_network(pristine, CUTOFF)
     assert len(plan_hops(host, symmetry_orbits(host), network_wide=True, min_hops=2, max_hops=12)) == 2
+
+
+@pytest.mark.parametrize("network_wide", [True, False])
+def test_a_cell_without_a_free_site_has_no_hops_to_plan(network: HopNetwork, network_wide: bool):
+    crowded = replace(network, hops=())
+    orbits = replace(symmetry_orbits(network), hops=())
+    assert plan_hops(crowded, orbits, network_wide=network_wide, min_hops=2, max_hops=3) == []
