@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 # ase.db refuses strings that look like numbers, which a hexadecimal key may do.
 _PREFIX = "key-"
 
+SERVERS = ("postgresql://", "postgres://", "mysql://", "mariadb://")
+"""How the address of a store that is no file begins."""
+
 # What ase.db's decoder raises on bytes that are not its own.
 _DECODING_ERRORS = (ValueError, KeyError, IndexError, TypeError, AttributeError, EOFError, AssertionError)
 
@@ -86,6 +89,12 @@ class RecordStore:
     def __init__(self, path_or_url: str | Path) -> None:
         self.location = str(path_or_url)
         self._sqlite = "://" not in self.location
+        if not self._sqlite and not self.location.startswith(SERVERS):
+            # ase.db would take anything else for a path, and the summary of a received run may say anything
+            raise UserError(
+                f"the store {self.location} is no database server's address ({', '.join(SERVERS)}); correct `store` in "
+                "the run's summary.yaml, or remove it to use the store.db beside it"
+            )
         if self._sqlite:
             Path(self.location).parent.mkdir(parents=True, exist_ok=True)
             self._check_file(Path(self.location))

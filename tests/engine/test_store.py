@@ -196,3 +196,13 @@ def test_second_run_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock(tmp_p
         holder.kill()
     with run_lock(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("scheme", ["file", "sqlite", "http", "a", ""])
+def test_an_address_that_is_no_server_is_no_path_either(tmp_path, scheme, monkeypatch):
+    """The database library takes it for a path, by which the summary of a received run could name any file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "victim").mkdir()
+    with pytest.raises(UserError, match="no database server's address"):
+        RecordStore.for_reading(f"{scheme}:///../../../../{tmp_path}/victim/new.db")
+    assert not any((tmp_path / "victim").iterdir())
