@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 CHOICE = "OMP_NUM_THREADS"
+MOST_PER_CORE = 4
+"""Threads for each core beyond which a number is a slip: libraries fail when they are asked for a million."""
 VARIABLES = (
     CHOICE,
     "OPENBLAS_NUM_THREADS",
@@ -28,9 +30,12 @@ _limited: set[str] = set()
 
 
 def thread_count() -> int:
-    """Threads of a process that computes; anything in OMP_NUM_THREADS that is no positive number counts as one."""
+    """Threads of a process that computes; anything in OMP_NUM_THREADS that is no usable number counts as one."""
     first = os.environ.get(CHOICE, "").split(",")[0].strip()  # a list gives the threads of nested levels
-    return max(1, int(first)) if first.isdecimal() else 1
+    if not first.isdecimal() or len(first) > len(str(sys.maxsize)):
+        return 1
+    count = int(first)
+    return count if 1 <= count <= MOST_PER_CORE * (os.cpu_count() or 1) else 1
 
 
 def set_environment() -> int:

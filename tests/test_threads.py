@@ -59,7 +59,8 @@ def test_driver_and_workers_follow_one_number(given: str | None, before: str, mo
 
 
 @pytest.mark.parametrize(
-    ("text", "count"), [("3", 3), ("4,2", 4), (" 2 ", 2), ("", 1), ("0", 1), ("all", 1), ("-2", 1)]
+    ("text", "count"),
+    [("3", 3), ("4,2", 4), (" 2 ", 2), ("", 1), ("0", 1), ("all", 1), ("-2", 1), ("1000000", 1), ("9" * 5000, 1)],
 )
 def test_what_is_no_number_counts_as_one(text: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", text)

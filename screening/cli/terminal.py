@@ -19,6 +19,8 @@ ERRORS = "coatscreen.nearest"
 NO_HOME = "/nonexistent"
 """What Debian gives users without a home: there is nothing to read there, and nothing can be written."""
 
+WIDE = 10_000
+"""Columns beyond which a width is none."""
 NARROW = 60
 """Columns below which help texts would be cut; they are laid out for 80 then, and the terminal breaks the lines."""
 
@@ -50,11 +52,14 @@ def _written(character: str, encoding: str) -> str:
 
 
 def _prepare_width() -> None:
-    """``COLUMNS=0`` (cron, some terminals) is no width but the absence of one; rich takes it at its word."""
+    """``COLUMNS=0`` (cron, some terminals) is no width but the absence of one; rich takes it at its word.
+
+    So it does with a width that fills the memory.
+    """
     columns = os.environ.get("COLUMNS")
     if columns is None:
         return
-    if not columns.isdecimal() or int(columns) == 0:
+    if not columns.isdecimal() or len(columns) > len(str(WIDE)) or not 1 <= int(columns) <= WIDE:
         del os.environ["COLUMNS"]
     elif int(columns) < NARROW:
         os.environ.setdefault("TERMINAL_WIDTH", "80")  # read by typer for its help texts

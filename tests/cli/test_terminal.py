@@ -78,7 +78,7 @@ def test_a_file_name_that_is_no_text_is_printed(tmp_path):
     assert (done.returncode, done.stdout) == (0, b"a\\xff\n")
 
 
-@pytest.mark.parametrize("columns", [None, "0", "", "-5", "many", "20", "80"])
+@pytest.mark.parametrize("columns", [None, "0", "", "-5", "many", "20", "80", "9" * 30])
 def test_no_width_loses_a_name_or_a_number(tmp_path, columns):
     done = printed(TABLE, tmp_path, **({} if columns is None else {"COLUMNS": columns}), PYTHONIOENCODING="utf-8")
     lines = done.stdout.decode().splitlines()
@@ -123,3 +123,8 @@ def test_dumb_and_colourless_terminals(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert NAMES[0] in out
     assert "\x1b" not in out
+
+
+def test_a_width_that_fills_the_memory_is_none(tmp_path):
+    done = printed("import os; print(os.environ.get('COLUMNS'))", tmp_path, COLUMNS="99999999999")
+    assert done.stdout.decode().strip() == "None"
