@@ -21,6 +21,19 @@ PARSE_ERRORS = (yaml.YAMLError, ValueError, RecursionError)
 """What text that is no YAML or JSON raises: bytes that are no UTF-8, a date of the 40th, brackets without end."""
 
 
+def read_received(path: Path) -> str:
+    """Text of a file that lies in a folder which anybody may have sent.
+
+    Raises
+    ------
+    ValueError
+        When it is no UTF-8, or a pipe or device (also by a link), which has no end.
+    """
+    if not stat.S_ISREG(path.stat().st_mode) and not path.is_dir():  # a folder is refused by the system
+        raise ValueError("it is a pipe or a device and no file")
+    return path.read_text(encoding="utf-8")
+
+
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """Open a file for binary writing that takes the place of `path` when the block ends without an error.

@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 import screening
-from screening.files import naming, replacing, sha256_of, write_bytes, write_text
+from screening.campaign.load import read_summary
+from screening.errors import UserError
+from screening.files import naming, read_received, replacing, sha256_of, write_bytes, write_text
+from screening.potentials.model_card import read_card
+from screening.validation.jobs import read_manifest
+from screening.validation.softening import load_softening
 
 
 def test_a_file_is_written_in_utf8_whatever_the_locale(tmp_path):
@@ -140,3 +145,28 @@ def _text_without_encoding(call: ast.Call) -> bool:
         return len(call.args) == 1
     modes = [a.value for a in (*call.args, *(k.value for k in call.keywords)) if isinstance(a, ast.Constant)]
     return name == "open" and not any(isinstance(m, str) and "b" in m for m in modes)
+
+
+def test_a_pipe_or_device_behind_a_received_name_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "summary.yaml")
+    (tmp_path / "card.yaml").symlink_to("/dev/zero")
+    for name in ("summary.yaml", "card.yaml"):
+        with pytest.raises(ValueError, match="a pipe or a device"):
+            read_received(tmp_path / name)
+    (tmp_path / "text").write_bytes("µ".encode())
+    assert read_received(tmp_path / "text") == "µ"
+
+
+@pytest.mark.parametrize(
+    ("name", "read"),
+    [
+        ("card.yaml", read_card),
+        ("summary.yaml", read_summary),
+        ("validation.yaml", read_manifest),
+        ("card.yaml", load_softening),
+    ],
+)
+def test_readers_of_received_folders_do_not_wait_for_a_pipe(name, read, tmp_path):
+    (tmp_path / name).symlink_to("/dev/zero")
+    with pytest.raises(UserError):
+        read(tmp_path)

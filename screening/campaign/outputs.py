@@ -21,7 +21,7 @@ from screening.campaign.score import OBJECTIVES
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import Settings
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS, write_text
+from screening.files import PARSE_ERRORS, read_received, write_text
 from screening.flags import explained
 
 UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_V", "V"))
@@ -126,7 +126,7 @@ def read_summary_file(path: Path) -> dict[str, Any]:
         When it cannot be read or is not the summary of a run.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_received(path))
     except (OSError, *PARSE_ERRORS) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{path} cannot be read ({reason}); repair it or use another output folder") from error

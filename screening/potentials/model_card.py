@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS, sha256_of
+from screening.files import PARSE_ERRORS, read_received, sha256_of
 from screening.inside import lies_in
 
 CARD = "card.yaml"
@@ -78,7 +78,7 @@ def read_card(name: str | Path) -> ModelCard:
     folder = Path(name).expanduser()
     path = folder / CARD
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(read_received(path))
         kind, base = _text(content, "kind"), _text(content, "base")
         if kind == SOFTENING:
             return ModelCard(folder=folder, kind=kind, base=base, content=content)
@@ -176,6 +176,6 @@ def check_checkpoint(card: ModelCard) -> None:
 
     checkpoint = checked_checkpoint(card)
     if checkpoint.suffix == SUFFIX:
-        weights.check_header(checkpoint)
+        weights.check_weights(checkpoint)
     else:
         weights.check_pickle(checkpoint)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from screening.files import sha256_of
+from screening.files import read_received, sha256_of
 from screening.validation.jobs import Job
 
 INPUTS = ".inputs.json"
@@ -52,7 +52,7 @@ def state_of(folder: Path) -> State:
     if not folder.exists():
         return "absent"
     try:
-        known: dict[str, str] = json.loads((folder / INPUTS).read_text(encoding="utf-8"))
+        known: dict[str, str] = json.loads(read_received(folder / INPUTS))
     except (OSError, ValueError):
         return "started"  # not written by us, or not completely: nothing here is ours to replace
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() or path.is_symlink()}

@@ -23,7 +23,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 
 from screening.engine.trouble import stops_the_run
 from screening.errors import UserError
-from screening.files import write_text
+from screening.files import read_received, write_text
 from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
 from screening.validation.engines import CalculationFailed, EngineUnusable
 from screening.validation.frame_choice import keep_steps
@@ -316,7 +316,7 @@ def _versions() -> dict[str, str]:
 
 
 def _read_json(path: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    data: dict[str, Any] = json.loads(read_received(path))
     return data
 
 

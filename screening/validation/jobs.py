@@ -10,7 +10,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS
+from screening.files import PARSE_ERRORS, read_received
 from screening.inside import is_below
 
 MANIFEST = "validation.yaml"
@@ -111,7 +111,7 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_received(path))
         return Manifest(
             folder=folder,
             run=(folder / data["run"]).resolve(),

@@ -15,7 +15,7 @@ import yaml
 from ase import Atoms
 
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS, replacing, sha256_of
+from screening.files import PARSE_ERRORS, read_received, replacing, sha256_of
 from screening.validation.calculation import Calculation
 from screening.validation.same_structure import Shape
 from screening.validation.shown_names import plain
@@ -302,7 +302,7 @@ def read_list(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        data = load_long(path.read_text(encoding="utf-8"))
+        data = load_long(read_received(path))
     except PARSE_ERRORS as error:
         raise UserError(f"{path} is damaged: put a backup in its place, or ingest into a new folder.") from error
     if not isinstance(data, list) or not all(isinstance(entry, dict) and "id" in entry for entry in data):

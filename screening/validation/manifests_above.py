@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.errors import UserError
+from screening.files import read_received
 from screening.validation.calculation import CalculationUnreadable
 from screening.validation.jobs import MANIFEST, Manifest, read_manifest
 from screening.validation.library_files import Accepted, in_words
@@ -91,7 +92,7 @@ def own_job(path: Path) -> dict[str, Any] | None:
     if not holds(file, "is_file"):
         return None
     try:
-        job = json.loads(file.read_text(encoding="utf-8"))
+        job = json.loads(read_received(file))
     except (OSError, ValueError, RecursionError) as error:
         raise CalculationUnreadable(
             f"its {JOB_FILE} is damaged; remove it and name the settings with --settings"

@@ -7,6 +7,7 @@ import math
 from collections import Counter
 from pathlib import Path
 
+from screening.files import read_received
 from screening.inside import is_below, lies_in
 from screening.validation.calculation import Calculation, CalculationUnreadable, NotFinite
 from screening.validation.other_outputs import why_no_output
@@ -164,7 +165,7 @@ def _end_job(folder: Path, *, first: bool) -> Path | None:
     if not path.is_file():
         return None
     try:
-        job = json.loads(path.read_text(encoding="utf-8"))
+        job = json.loads(read_received(path))
         name, after = job["name"], job["after"][0 if first else -1]
         root = folder.resolve().parents[len(Path(name).parts) - 1]
         # a received job.json must not lead to what was not received

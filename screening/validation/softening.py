@@ -20,7 +20,7 @@ import yaml
 
 from screening.engine.records import Record
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS
+from screening.files import PARSE_ERRORS, read_received
 from screening.potentials.registry import BUILT_IN
 from screening.validation.scales import is_potential, same_scale, scales_of
 from screening.validation.softening_line import Line, Pair, fit_line
@@ -180,7 +180,7 @@ def read_card(folder: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.safe_load(read_received(path))
     except (OSError, *PARSE_ERRORS) as error:
         raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
     return data if isinstance(data, dict) else {}

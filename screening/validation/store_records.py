@@ -8,7 +8,7 @@ from pathlib import Path
 
 from screening.engine.records import Record
 from screening.errors import UserError
-from screening.files import PARSE_ERRORS
+from screening.files import PARSE_ERRORS, read_received
 from screening.validation.jobs import Manifest
 from screening.validation.library_files import Accepted
 
@@ -57,7 +57,7 @@ def _store_of(run: Path) -> str | Path | None:
     summary = run / SUMMARY
     if summary.is_file():
         try:
-            url = str((yaml.safe_load(summary.read_text(encoding="utf-8")) or {}).get("store") or "")
+            url = str((yaml.safe_load(read_received(summary)) or {}).get("store") or "")
         except (*PARSE_ERRORS, AttributeError) as error:
             raise UserError(f"{summary} is not the summary of a run; put a backup in its place.") from error
         if "://" in url:

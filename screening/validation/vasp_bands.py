@@ -7,6 +7,7 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from screening.files import read_received
 from screening.validation.calculation import Calculation, Frame
 from screening.validation.vasp_switches import read_incar, whole
 
@@ -102,7 +103,7 @@ def _reported(path: Path | None) -> int:
 
 def _is_band_job(folder: Path) -> bool:
     try:
-        job = json.loads((folder / JOB_FILE).read_text(encoding="utf-8"))
+        job = json.loads(read_received(folder / JOB_FILE))
     except (OSError, ValueError):  # none, or another program's
         return False
     return isinstance(job, dict) and job.get("role") == "band"
