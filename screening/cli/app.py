@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import sys
 from typing import Annotated
 
-import typer
+from screening.cli.stopped import stop_is_answered
+from screening.stopping import ignore_signals
 
-from screening import __version__, logs
-from screening.cli import failures, terminal
-from screening.cli.ingest import ingest_command
-from screening.cli.label import label_command
-from screening.cli.once import OnceCommand
-from screening.cli.phases import phases_app
-from screening.cli.rank import rank_command
-from screening.cli.retrain import retrain_command
-from screening.cli.run import run_command
-from screening.cli.stopped import answer_stop
-from screening.cli.ui import ui_command
-from screening.cli.validate import validate_command
-from screening.cli.window import window_command
-from screening.stopping import Stopped, ignore_signals, stop_signals
-from screening.threads import set_environment
+with stop_is_answered():  # on a cold disk this takes seconds, in which Ctrl-C is no traceback
+    import typer
+
+    from screening import __version__, logs
+    from screening.cli import failures, terminal
+    from screening.cli.ingest import ingest_command
+    from screening.cli.label import label_command
+    from screening.cli.once import OnceCommand
+    from screening.cli.phases import phases_app
+    from screening.cli.rank import rank_command
+    from screening.cli.retrain import retrain_command
+    from screening.cli.run import run_command
+    from screening.cli.ui import ui_command
+    from screening.cli.validate import validate_command
+    from screening.cli.window import window_command
+    from screening.threads import set_environment
 
 app = typer.Typer(
     name="screen",
@@ -83,14 +86,13 @@ def with_default_command(arguments: list[str]) -> list[str]:
 
 def main() -> None:
     """Run the command line; whatever goes wrong ends with one sentence and the exit code of `failures.end`."""
-    set_environment()  # before anything that computes is imported
-    terminal.prepare()
-    logs.set_up()
     try:
-        with stop_signals():
+        with stop_is_answered():
+            set_environment()  # before anything that computes is imported
+            terminal.prepare()
+            logs.set_up()
             app(args=with_default_command(sys.argv[1:]), prog_name="screen")
-    except Stopped as stop:
-        ignore_signals()
-        sys.exit(answer_stop(stop))
     except Exception as error:  # the last place where it can become a sentence
         sys.exit(failures.end(error))
+    finally:
+        atexit.register(ignore_signals)  # all is said and done: nothing turns a finished command into a stopped one

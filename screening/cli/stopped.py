@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from screening.cli.own_name import own_command
-from screening.stopping import Stopped
+from screening.stopping import Stopped, ignore_signals, stop_signals
 
 STARTS_AGAIN = {"retrain": "no model was written", "rank": "", "window": ""}
 """Commands that keep nothing of what they had done; all others go on where they were."""
@@ -33,3 +36,17 @@ def answer_stop(stop: Stopped) -> int:
     sys.stderr.write(last_words(stop, sys.argv[1:]) + "\n")
     sys.stderr.flush()
     return stop.exit_code
+
+
+@contextmanager
+def stop_is_answered() -> Iterator[None]:
+    """End the process with the last words and the exit code of a stop that is asked for inside the block."""
+    if threading.current_thread() is not threading.main_thread():  # where no signal arrives
+        yield
+        return
+    try:
+        with stop_signals():
+            yield
+    except Stopped as stop:
+        ignore_signals()
+        sys.exit(answer_stop(stop))

@@ -14,7 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from screening.files import PARSE_ERRORS, write_text
+from screening.files import PARSE_ERRORS, read_received, write_text
+from screening.stopping import not_interrupted
 from screening.tracking.troubles import explain, without_password
 
 if TYPE_CHECKING:
@@ -97,8 +98,9 @@ def open_client(uri: str) -> MlflowClient:
     """Client of a store, quiet unless the user's environment says otherwise."""
     for key, value in QUIET.items():
         os.environ.setdefault(key, value)
-    import mlflow.store.db.utils as databases
-    from mlflow.tracking import MlflowClient
+    with not_interrupted():  # what is imported by half cannot be imported again to say that the run was stopped
+        import mlflow.store.db.utils as databases
+        from mlflow.tracking import MlflowClient
 
     # MLflow tries a database that cannot be opened ten times, which takes 100 s; there is no setting for it
     databases.MAX_RETRY_COUNT = min(databases.MAX_RETRY_COUNT, DATABASE_TRIES)
@@ -150,7 +152,7 @@ def flatten(mapping: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def read_state(folder: Path) -> dict[str, Any]:
     """What an earlier call wrote beside the results; empty when there is nothing to read."""
     try:
-        data = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        data = json.loads(read_received(folder / STATE))
     except (FileNotFoundError, *PARSE_ERRORS):
         return {}
     return data if isinstance(data, dict) else {}
