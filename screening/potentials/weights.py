@@ -39,12 +39,18 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     Raises
     ------
     UserError
-        When the file is damaged or not safetensors.
+        When the file is damaged or not safetensors, or its training diverged.
     """
     from safetensors.torch import load_file
 
     with _safetensors(path):
         weights: dict[str, torch.Tensor] = load_file(path)
+    odd = next((name for name, value in weights.items() if not torch.isfinite(value).all()), None)
+    if odd is not None:
+        raise UserError(
+            f"{path} holds weights that are no finite numbers (in {odd!r}); copy it again from where it was trained, "
+            "or run `screen retrain` again."
+        )
     return weights
 
 
@@ -67,18 +73,15 @@ def put_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], path: 
     model.load_state_dict(weights)
 
 
-def check_header(path: Path) -> None:
-    """Refuse a file that is not safetensors, or not whole.
+def check_weights(path: Path) -> None:
+    """Refuse a file that is not safetensors, not whole, or holds what is no number.
 
     Raises
     ------
     UserError
         Says what is wrong.
     """
-    from safetensors import safe_open
-
-    with _safetensors(path), safe_open(path, framework="pt"):
-        pass
+    read_weights(path)
 
 
 @contextlib.contextmanager

@@ -262,3 +262,14 @@ def test_the_restriction_ends_where_it_should(monkeypatch):
         raise ZeroDivisionError
     assert "TORCH_FORCE_WEIGHTS_ONLY_LOAD" not in os.environ
     assert os.environ["TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"] == "1"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_of_a_training_that_diverged_are_refused_before_anything_is_computed(value, tmp_path):
+    network = read_network("chgnet")
+    with torch.no_grad():
+        next(p for p in network.parameters() if p.dim() == 2)[0, 0] = value
+    write_weights(network, tmp_path / "model.safetensors")
+    write_card(tmp_path, "chgnet", "model.safetensors")
+    with pytest.raises(UserError, match="weights that are no finite numbers"):
+        check_name(str(tmp_path))
