@@ -110,7 +110,9 @@ def _check_port(host: str, port: int) -> None:
         with socket.create_server((host, port)):
             pass
     except OSError as error:
-        raise UserError(f"cannot listen on {host}:{port} ({error.strerror}); choose another --port") from error
+        # Python puts the address into the system's words once more
+        reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+        raise UserError(f"cannot listen on {host}:{port} ({reason}); choose another --port") from error
 
 
 def _serve(command: list[str]) -> int:

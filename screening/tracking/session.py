@@ -45,7 +45,7 @@ QUIET = {
 
 def tracking_uri() -> str:
     """``MLFLOW_TRACKING_URI``, or the SQLite file mlflow.db in the current folder."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{(Path.cwd() / DEFAULT_STORE).as_posix()}"
+    return os.environ.get("MLFLOW_TRACKING_URI", "").strip() or f"sqlite:///{(Path.cwd() / DEFAULT_STORE).as_posix()}"
 
 
 def sqlite_path(uri: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 _FOUND = re.compile(r"found version (\w+)")
@@ -15,6 +16,9 @@ _UNREACHABLE = (
     "Can't connect to",
     "timed out",
 )
+
+
+ADDRESS = "set MLFLOW_TRACKING_URI to sqlite:///FILE.db or to the address of a server, or unset it"
 
 
 def without_password(uri: str) -> str:
@@ -35,6 +39,10 @@ def explain(error: BaseException, uri: str) -> str:
     text = " ".join(str(error).replace(uri, shown).split()) or type(error).__name__
     if found := _FOUND.search(text):
         return _schema(found[1], shown)
+    if "filesystem tracking backend" in text and not _folder(uri).is_dir():
+        return f"there is no such folder, and MLflow no longer makes one: {ADDRESS}"
+    if type(error).__name__.startswith("Unsupported"):
+        return f"MLflow has no such kind of store: {ADDRESS}"
     if "filesystem tracking backend" in text:
         return f"it is a folder of files, which MLflow no longer reads: {migration(_folder(uri))}"
     if isinstance(error, ModuleNotFoundError):
@@ -66,7 +74,8 @@ def migration(folder: Path) -> str:
     """How a file store becomes a database beside it."""
     source = folder.parent if folder.name == "mlruns" else folder
     target = f"sqlite:///{source / 'mlflow.db'}"
-    return f"run `mlflow migrate-filestore --source {source} --target {target}` and unset MLFLOW_TRACKING_URI"
+    command = shlex.join(["mlflow", "migrate-filestore", "--source", str(source), "--target", target])
+    return f"run `{command}` and unset MLFLOW_TRACKING_URI"
 
 
 def _folder(uri: str) -> Path:
@@ -79,5 +88,5 @@ def _schema(version: str, shown: str) -> str:
 
     scripts = Path(mlflow.__file__).parent / "store" / "db_migrations" / "versions"
     if any(scripts.glob(f"{version}_*.py")):
-        return f"an older MLflow made it: copy it for safety, then run `mlflow db upgrade {shown}`"
+        return f"an older MLflow made it: copy it for safety, then run `mlflow db upgrade {shlex.quote(shown)}`"
     return "a newer MLflow made it: run `pip install --upgrade mlflow`, or set MLFLOW_TRACKING_URI to another store"

@@ -13,6 +13,7 @@ import pytest
 
 from screening.cli.ui import server_command, ui_command
 from screening.errors import UserError
+from screening.tracking.session import tracking_uri
 
 
 def free_port():
@@ -119,3 +120,32 @@ def test_artifacts_stay_beside_the_database(tmp_path):
     (tmp_path / "mlflow.db").touch()
     command = server_command(f"sqlite:///{tmp_path / 'mlflow.db'}", "127.0.0.1", 5001)
     assert command[command.index("--default-artifact-root") + 1] == (tmp_path / "mlartifacts").as_uri()
+
+
+@pytest.mark.parametrize("uri", ["{folder}/none", "file://{folder}/none", "nonsense"])
+def test_a_folder_that_is_not_there_is_not_to_be_migrated(tmp_path, monkeypatch, uri):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri.format(folder=tmp_path))
+    with pytest.raises(UserError, match=r"no such folder.*set MLFLOW_TRACKING_URI to sqlite:///FILE\.db") as caught:
+        ui_command(port=free_port())
+    assert "migrate" not in str(caught.value)
+
+
+def test_remedies_are_quoted_for_a_shell(tmp_path, monkeypatch):
+    folder = tmp_path / "my runs"
+    (folder / "mlruns" / "0").mkdir(parents=True)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", str(folder / "mlruns"))
+    with pytest.raises(UserError, match=f"--source '{folder}' --target 'sqlite:///{folder}/mlflow.db'"):
+        ui_command(port=free_port())
+
+
+def test_blanks_are_no_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "  ")
+    assert tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_a_kind_of_store_that_mlflow_does_not_have_is_one_sentence(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "ftp://host/x")
+    with pytest.raises(UserError) as caught:
+        ui_command(port=free_port())
+    assert str(caught.value).startswith("MLflow cannot open ftp://host/x: MLflow has no such kind of store: set ")
