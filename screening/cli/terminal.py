@@ -1,4 +1,4 @@
-"""What a command finds when it starts, made safe: encoding, width, home."""
+"""What a command finds when it starts, made safe: encoding, width, home, backend of plots."""
 
 from __future__ import annotations
 
@@ -33,6 +33,8 @@ def prepare() -> None:
             stream.reconfigure(errors=ERRORS)
     _prepare_width()
     _prepare_home()
+    # plots go into files; a notebook hands its own backend down to what it starts, which may not be installed here
+    os.environ["MPLBACKEND"] = "agg"
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:

@@ -128,3 +128,9 @@ def test_dumb_and_colourless_terminals(monkeypatch, capsys):
 def test_a_width_that_fills_the_memory_is_none(tmp_path):
     done = printed("import os; print(os.environ.get('COLUMNS'))", tmp_path, COLUMNS="99999999999")
     assert done.stdout.decode().strip() == "None"
+
+
+def test_the_backend_of_a_notebook_is_not_asked_for(tmp_path):
+    code = "import matplotlib.pyplot; print(matplotlib.get_backend().lower())"
+    done = printed(code, tmp_path, MPLBACKEND="module://of_a_notebook.that_is_not_here")
+    assert done.stdout.decode().strip() == "agg"
