@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import sqlite3
 import sys
 import tempfile
@@ -42,6 +43,8 @@ REMEDIES: dict[int, str] = {
     errno.EINVAL: "the file system does not take it; use another name or another disk",
     errno.ETXTBSY: "end the program that runs from it first",
 }
+_NO_ROOM = re.compile("failed to map segment|cannot allocate memory", re.IGNORECASE)
+"""What the loader of libraries says below `ulimit -v`."""
 DEFAULT = "check it, then run the same command again"
 
 
@@ -71,7 +74,7 @@ def sentence(error: BaseException) -> str:
         return _of_system(error)
     if isinstance(error, sqlite3.Error):
         return f"a database cannot be used ({error}): check its disk and permissions, then run the same command again"
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, ImportError) and _NO_ROOM.search(str(error))):
         return "there is not enough memory: close other programs, use fewer --workers or a smaller --preset"
     if isinstance(error, UnicodeDecodeError):
         line = bytes(error.object).count(b"\n", 0, error.start) + 1

@@ -170,3 +170,8 @@ def test_output_that_cannot_be_written_is_one_sentence(tmp_path):
 def test_closed_output_is_no_traceback(tmp_path):
     done = run_printing(tmp_path, '"$0" -c "$1" >&-')
     assert "Traceback" not in done.stderr
+
+
+def test_a_library_that_finds_no_memory_is_told_as_that():
+    error = ImportError("libtorch_cpu.so: failed to map segment from shared object")
+    assert failures.sentence(error).startswith("there is not enough memory: ")
