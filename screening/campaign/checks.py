@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,12 +115,18 @@ def check_workers(workers: int | None, cores: int) -> None:
 
 def free_folder(folder: Path, fingerprint: str) -> Path:
     """`folder`, or the first of ``folder-2``, ``folder-3``, ... that holds this campaign or nothing."""
-    for place in (folder, *(folder.with_name(f"{folder.name}-{n}") for n in count(2))):
-        if not place.exists() or (place.is_dir() and not any(place.iterdir())):
-            return place
-        if (place / SUMMARY).is_file() and read_summary(place).get("fingerprint") == fingerprint:
-            return place
-    raise AssertionError("count() does not end")
+    place, number = folder, 1
+    while not _is_free(place, fingerprint):
+        number += 1
+        place = folder.with_name(f"{folder.name}-{number}")
+    return place
+
+
+def _is_free(folder: Path, fingerprint: str) -> bool:
+    """Whether a folder holds the campaign of that fingerprint, or nothing."""
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return True
+    return (folder / SUMMARY).is_file() and read_summary(folder).get("fingerprint") == fingerprint
 
 
 def check_folder(campaign: Campaign) -> None:
