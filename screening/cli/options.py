@@ -76,7 +76,7 @@ Out = Annotated[
     Path | None,
     Option(
         "--out",
-        help="Folder of the run; the default ends in -2, -3, ... for further campaigns.",
+        help="Folder of the run; -2, -3, ... is added for further campaigns of a day.",
         show_default="runs/<date>-<dopants>",
         rich_help_panel=OUTPUT,
     ),

@@ -193,7 +193,15 @@ def test_a_metal_that_li_leaves_alone_has_no_limits(chgnet):
     assert (window.reduction, window.oxidation, window.kind) == (0.0, hull.V_MAX, "own")
     assert np.all(window.driving_force_curve()[1] == 0)
     assert window.remark.startswith("no compound of Nb with Li is among")
-    assert formula_window("S", system("S", chgnet)).remark == ""
+    assert formula_window("S", system("S", chgnet)).remark.startswith("it holds no Li to give off")
+
+
+def test_only_a_compound_without_li_has_no_oxidation_limit_by_its_nature(chgnet):
+    oxide, lithiated = (formula_window(text, system("Li Nb O", chgnet)) for text in ("Nb2O5", "LiNbO3"))
+    assert oxide.oxidation == hull.V_MAX
+    assert oxide.remark.endswith("so that it has no oxidation limit")
+    assert lithiated.oxidation < hull.V_MAX
+    assert lithiated.remark == ""
 
 
 @pytest.mark.parametrize(
