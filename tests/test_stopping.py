@@ -86,6 +86,7 @@ def test_what_is_ignored_stays_ignored() -> None:
     try:
         with stop_signals():
             tell(signal.SIGHUP)
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
 
