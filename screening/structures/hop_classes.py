@@ -180,7 +180,10 @@ def plan_hops(
         When the network has no hops.
     """
     if not network.hops:
-        raise CandidateFailed("no Li site has another one within migration.max_hop_distance; raise it in --config")
+        raise CandidateFailed(
+            "no free site but the carrier's own image lies within migration.max_hop_distance: every site of this cell "
+            "is taken, or the distance is too small; raise it in --config or leave the candidate out"
+        )
     classes = hop_classes(network)
     count = min(max_hops if network_wide else min_hops, len(network.hops))
     known = set() if network.home is None else {network.home}
@@ -213,7 +216,7 @@ def _extremes(classes: list[HopClass], count: int) -> list[HopClass]:
     kinds = sorted({c[0] for c in classes}, reverse=True)  # vacancy alone, or interstitialcy before interstitial
     rows = {kind: sorted({c for c in classes if c[0] == kind}, key=lambda c: (c[2], c[1])) for kind in kinds}
     chosen: list[HopClass] = []
-    for turn in range(max(count, 1) * 2 if kinds else 0):  # a crowded cell may leave no hop at all
+    for turn in range(max(count, 1) * 2):
         row = [c for c in rows[kinds[turn % len(kinds)]] if c not in chosen]
         if not row:
             continue

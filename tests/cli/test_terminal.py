@@ -21,6 +21,12 @@ NAMES = ("Mg_Li-vLi-Zr_Nb-iLi-co-doped-1of24", "Mg_Li-vLi-Zr_Nb-iLi-co-doped-2of
 ENCODINGS = ("ascii", "latin-1", "cp437", "koi8-r", "utf-8")
 
 
+@pytest.fixture(autouse=True)
+def _no_width_of_the_caller(monkeypatch):
+    """Whoever starts the tests may have set one."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 def printed(code: str, tmp_path: Path, **environment: str) -> subprocess.CompletedProcess[bytes]:
     """Standard output and error of a process that prepared its terminal as every command does."""
     script = f"from screening.cli import terminal; terminal.prepare()\n{code}"

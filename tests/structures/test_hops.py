@@ -278,4 +278,5 @@ def test_network_plan_takes_every_class_before_any_twice(magnesium: Atoms, prist
 def test_a_cell_without_a_free_site_has_no_hops_to_plan(network: HopNetwork, network_wide: bool):
     crowded = replace(network, hops=())
     orbits = replace(symmetry_orbits(network), hops=())
-    assert plan_hops(crowded, orbits, network_wide=network_wide, min_hops=2, max_hops=3) == []
+    with pytest.raises(CandidateFailed, match="no free site but the carrier's own image"):
+        plan_hops(crowded, orbits, network_wide=network_wide, min_hops=2, max_hops=3)
