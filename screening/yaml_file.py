@@ -47,7 +47,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Compiled where PyYAML has it: ten thousand entries in seconds instead of minutes."""
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -66,11 +66,11 @@ def load_long(text: str) -> Any:
         When it is no YAML, or nested deeper than `MAX_DEPTH`, at which the compiled loader would crash the process.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=_FAST):
+    for event in yaml.parse(text, Loader=FAST_LOADER):
         depth += isinstance(event, _STARTS) - isinstance(event, _ENDS)
         if depth > MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested deeper than {MAX_DEPTH} levels")
-    return yaml.load(text, Loader=_FAST)  # noqa: S506 (a safe loader, compiled)
+    return yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 (a safe loader, compiled)
 
 
 def read_yaml(path: Path, advice: str) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from ase.formula import Formula
 from screening.assets import asset
 from screening.errors import UserError
 from screening.structures.phase_orderings import orderings
+from screening.yaml_file import FAST_LOADER
 
 SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
@@ -33,7 +34,6 @@ PREDICTED = "substitution:"
 _REQUIRED = ("name", "formula", "space_group", "source")
 _GEOMETRY = ("space_group", "origin_shift", "supercell", "fill", "charges", "keep", "dispersion_bound", "cell_held")
 _KEYS = {*_REQUIRED, *_GEOMETRY, "lattice", "sites", "parent", "reference", "volume_per_atom"}
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +80,7 @@ class PhaseFacts:
 def _all_phases(folder: Path) -> tuple[PhaseFacts, ...]:
     entries: dict[str, tuple[dict[str, Any], str]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER) or []:
+        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=FAST_LOADER) or []:
             name = entry.get("name", "?")
             if name in entries:
                 raise UserError(f"{path.name}: phase {name} is listed twice; give the second one another name")

@@ -12,10 +12,10 @@ from ase import Atoms
 from screening.errors import UserError
 from screening.validation.jobs import Job
 from screening.validation.manifest import plain_job
+from screening.validation.vasp_bands import JOB_FILE
 from screening.validation.vasp_settings import VaspSettings, is_metal
 from screening.validation.vasp_tags import Tags, blocks, incar_tags, structure_of
 
-JOB_FILE = "job.json"
 WHY_FILE = "INCAR.why"
 LIBRARY = "PMG_VASP_PSP_DIR"
 """pymatgen's setting (environment or ~/.config/.pmgrc.yaml) that names the POTCAR library."""
