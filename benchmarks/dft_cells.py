@@ -18,16 +18,16 @@ from ase.io import write
 from screening.chemistry.candidate import Defects, Substitution
 from screening.chemistry.orderings import ranked_orderings
 from screening.engine.relax import relax_batch
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.structures.crystals import load_crystal
-from screening.structures.hop_ends import band_ends, endpoint
-from screening.structures.hops import hop_network
-from screening.structures.phases import load_phases, phase_structures
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.crystals.phases import load_phases, phase_structures
+from screening.structures.hops.hop_ends import band_ends, endpoint
+from screening.structures.hops.hops import hop_network
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
 
 RATTLES = (0.03, 0.06, 0.10)
 """Standard deviations of Gaussian displacements, A: about room temperature, hot, and far from equilibrium."""

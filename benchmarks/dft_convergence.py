@@ -15,12 +15,12 @@ from ase import Atoms
 from dft_cells import primitive_cell
 from peers import machine, table, write_json
 
-from screening.structures.crystals import load_crystal
-from screening.validation.calculation import Calculation
-from screening.validation.gpaw_engine import GpawEngine
-from screening.validation.gpaw_settings import GpawSettings
+from screening.structures.crystals.crystals import load_crystal
+from screening.training_data.calculation import Calculation
+from screening.validation.gpaw.engine import GpawEngine
+from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
-from screening.validation.settings import load_validation_settings
+from screening.validation.programs import load_validation_settings
 
 CUTOFFS = (400.0, 500.0, 600.0, 800.0)
 GRIDS = (2, 3, 4)

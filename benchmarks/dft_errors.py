@@ -22,11 +22,12 @@ from peers import machine, table, write_json
 
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.validation.finetune import TrainingSettings, backend_of, finetune
-from screening.validation.library import DataLibrary
-from screening.validation.potential_errors import errors_of
-from screening.validation.retrain import fitted_shifts, shifted_frames
-from screening.validation.training_set import LabelledFrame, groups_of, read_frames, split_frames
+from screening.retraining.backend import TrainingSettings
+from screening.retraining.finetune import backend_of, finetune
+from screening.retraining.potential_errors import errors_of
+from screening.retraining.retrain import fitted_shifts, shifted_frames
+from screening.training_data.library import DataLibrary
+from screening.training_data.training_set import LabelledFrame, groups_of, read_frames, split_frames
 
 POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
 POOLED = ("force_mae_eV_A", "relative_energy_mae_meV_atom")
@@ -184,7 +185,7 @@ def separation_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potent
 
     The last row, where both slabs were computed alone, is what their sum is above the largest separation.
     """
-    from screening.properties.parent import EV_PER_A2
+    from screening.properties.adhesion.parent import EV_PER_A2
 
     pulled = {float(name.removeprefix("pulled-")): [a] for name, a in frames.items() if name.startswith("pulled-")}
     if len(pulled) < 2:
@@ -209,7 +210,7 @@ def separation_rows(frames: Mapping[str, Atoms], potentials: Mapping[str, Potent
 
 def surface_energy(slab: Atoms, bulk: Atoms, on_slab: float, on_bulk: float) -> float:
     """J/m2 per surface of a slab with two."""
-    from screening.properties.parent import EV_PER_A2
+    from screening.properties.adhesion.parent import EV_PER_A2
 
     a, b = slab.cell.array[:2]
     area = float(np.linalg.norm(np.cross(a, b)))

@@ -18,15 +18,15 @@ from hop_cases import CELLS, cell_network, from_dopant, hop_case
 
 from screening.config import InterfaceSettings
 from screening.engine.relax import relax_batch
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.structures.crystals import load_crystal
-from screening.structures.hops import Hop, HopNetwork
-from screening.structures.interface import find_parents
-from screening.structures.slabs import is_polar, primitive_with_miller
-from screening.structures.two_slabs import pull_apart, split
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.hops import Hop, HopNetwork
+from screening.structures.interfaces.interface import find_parents
+from screening.structures.interfaces.slabs import is_polar, primitive_with_miller
+from screening.structures.interfaces.two_slabs import pull_apart, split
 
 SEPARATIONS = (0.0, 5.0, 0.6, 1.5, 0.3, 1.0, 2.5)
 """A added to the gap of the interface as it is; in this order, so that the first ones already say something."""

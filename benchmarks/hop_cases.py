@@ -16,12 +16,12 @@ from screening.chemistry.orderings import ranked_orderings
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential
-from screening.structures.crystals import load_crystal
-from screening.structures.hop_classes import plan_hops, symmetry_orbits
-from screening.structures.hop_ends import band_ends, endpoint
-from screening.structures.hops import Hop, HopNetwork, hop_network
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.hop_classes import plan_hops, symmetry_orbits
+from screening.structures.hops.hop_ends import band_ends, endpoint
+from screening.structures.hops.hops import Hop, HopNetwork, hop_network
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
 
 CELL_FMAX = 0.03
 CAMPAIGN_HOPS = 12

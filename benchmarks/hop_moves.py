@@ -21,7 +21,7 @@ from relax_sides import descend
 
 from screening.config import AdhesionSettings
 from screening.potentials.registry import load_potential
-from screening.properties.basin_hopping import moved
+from screening.properties.adhesion.basin_hopping import moved
 
 Move = Literal["independent", "soft"]
 MOVES: dict[Move, tuple[float, ...]] = {"independent": (0.2, 0.25, 0.3), "soft": (0.2, 0.3, 0.4)}

@@ -31,7 +31,7 @@ from ase.optimize import FIRE, LBFGS
 from hop_cases import HopCase, campaign_cases, hop_cases
 from peers import CountingCalculator, CountingPotential, machine, read_json, table, write_json
 
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential

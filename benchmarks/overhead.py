@@ -27,15 +27,15 @@ from peers import machine, write_json
 
 import screening.engine.batch
 from screening.config import load_settings
-from screening.engine.neb import Band
+from screening.engine.paths.neb import Band
 from screening.engine.relax import Relaxation
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result, Task
 from screening.potentials.batching import BatchedPotential, pick_device
 from screening.potentials.registry import load_potential
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import find_parents
-from screening.structures.supercells import isotropic_supercell
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.interfaces.interface import find_parents
 
 COPIES = (1, 2, 4, 8)
 BATCHES = (1, 2, 4, 8, 16)
@@ -186,7 +186,7 @@ def processes(name: str) -> Iterator[dict[str, Any]]:
     """The same 24 force calls in one process with two threads and in two processes with one, in both orders."""
     context = multiprocessing.get_context("spawn")
     for n_processes, threads in ((1, 2), (2, 1), (2, 1), (1, 2)):
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # the rest follows (screening.threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # the rest follows (screening.process.threads)
         gate, out = context.Barrier(n_processes), context.Queue()
         shares = [range(24)[start::n_processes] for start in range(n_processes)]
         team = [context.Process(target=_work, args=(name, share, gate, out)) for share in shares]

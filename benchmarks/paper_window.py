@@ -21,16 +21,16 @@ from scipy.optimize import brentq
 
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import BulkSettings, StabilitySettings
-from screening.engine.queue import run_flows
-from screening.engine.records import Fidelity
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.records import Fidelity
+from screening.engine.running.store import RecordStore
 from screening.potentials.registry import load_potential
-from screening.properties import hull
 from screening.properties.bulk import bulk_flow, host_flow
-from screening.properties.competing import phases_flow
-from screening.properties.corrections import correction
-from screening.properties.phases import PhaseEnergy, same_composition
-from screening.properties.stability import stability_flow
+from screening.properties.stability import hull
+from screening.properties.stability.competing import phases_flow
+from screening.properties.stability.corrections import correction
+from screening.properties.stability.phases import PhaseEnergy, same_composition
+from screening.properties.stability.stability import stability_flow
 from screening.report.window import reaction_side
 
 BULK = BulkSettings(n_fu=12, n_draws=60, n_relaxed=3, fmax=0.05, max_steps=400)

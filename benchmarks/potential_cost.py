@@ -18,8 +18,8 @@ from typing import Any
 from ase import Atoms
 
 from screening.potentials.registry import load_potential
-from screening.structures.crystals import load_crystal
-from screening.structures.supercells import isotropic_supercell
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.supercells import isotropic_supercell
 
 NAMES = ("chgnet", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE")
 FORMULA_UNITS = (12, 24)

@@ -20,13 +20,13 @@ from screening.chemistry.grid import enumerate_candidates
 from screening.chemistry.orderings import ranked_orderings
 from screening.config import load_settings
 from screening.potentials.base import Potential
-from screening.properties.placement_search import carry_over
-from screening.structures.cathode import delithiate
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import find_parents, shift, split
-from screening.structures.placements import place
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.properties.adhesion.placement_search import carry_over
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
+from screening.structures.interfaces.cathode import delithiate
+from screening.structures.interfaces.interface import find_parents, shift, split
+from screening.structures.interfaces.placements import place
 
 SEED = 0
 Cell = Literal["fixed", "full"]

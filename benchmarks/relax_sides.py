@@ -20,7 +20,7 @@ from screening.engine.coordinates import Coordinates
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential
-from screening.properties.basin_hopping import full_relaxation, lowest, moved
+from screening.properties.adhesion.basin_hopping import full_relaxation, lowest, moved
 
 FMAX = 0.05
 MAX_STEPS = 600

@@ -19,17 +19,17 @@ from transplant import transplant
 
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import Settings, load_settings
-from screening.engine.queue import run_flows
-from screening.engine.records import Fidelity
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.records import Fidelity
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import Flow, RelaxTask
 from screening.potentials.registry import load_potential
-from screening.properties.adhesion import adhesion_flow, search_flow
-from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
-from screening.properties.basin_hopping import lowest
+from screening.properties.adhesion.adhesion import adhesion_flow, search_flow
+from screening.properties.adhesion.basin_hopping import lowest
+from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
+from screening.properties.adhesion.records import adhesion_records, bulk_energies, pooled_substrates
 from screening.properties.bulk import Crystal, cathode_flow, host_flow
-from screening.properties.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
-from screening.structures.interface import find_parents, shift, split
+from screening.structures.interfaces.interface import find_parents, shift, split
 
 CASES: list[dict[str, Any]] = [
     {},

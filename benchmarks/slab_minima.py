@@ -19,14 +19,14 @@ from ase.md.langevin import Langevin
 from ase.md.velocitydistribution import MaxwellBoltzmannDistribution
 
 from screening.config import AdhesionSettings, load_settings
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.properties.basin_hopping import basin_hopping, moved
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import find_parents, split
-from screening.structures.placements import rattled
+from screening.properties.adhesion.basin_hopping import basin_hopping, moved
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.interface import find_parents, split
+from screening.structures.interfaces.placements import rattled
 
 AMPLITUDES = (0.05, 0.1, 0.2, 0.3)
 SOFT_AMPLITUDES = (0.2, 0.35)

@@ -14,11 +14,11 @@ from pydantic import Field, ValidationError, field_validator
 
 from screening.assets import asset
 from screening.errors import UserError
-from screening.explain import explain
 from screening.names import nearest
-from screening.section import Section
-from screening.typed import check_decimal_comma, plain, read_fraction
-from screening.yaml_file import read_yaml
+from screening.typed.explain import explain
+from screening.typed.section import Section
+from screening.typed.values import check_decimal_comma, plain, read_fraction
+from screening.typed.yaml_file import read_yaml
 
 SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
 """Cut from bulk; from the placement search; the interface's half; like the lowest pristine slab; that, rattled."""

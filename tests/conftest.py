@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from screening.stopping import SIGNALS
+from screening.process.stopping import SIGNALS
 
 # what a user would set: several processes share the cores, and programs that tests start are told as well
 os.environ.setdefault("OMP_NUM_THREADS", "1")

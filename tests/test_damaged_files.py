@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from screening.campaign.outputs import read_summary_file
+from screening.campaign.summary import read_summary_file
 from screening.config import load_settings
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.errors import UserError
 from screening.potentials.model_card import read_card
-from screening.properties.phase_files import read_energies
-from screening.properties.phase_sources import entries_from_file
+from screening.properties.stability.phase_files import read_energies
+from screening.properties.stability.phase_sources import entries_from_file
+from screening.retraining import softening
 from screening.tracking.session import read_state
-from screening.validation import softening
+from screening.training_data.library_files import read_list
+from screening.validation.ingest.store_records import _store_of
 from screening.validation.jobs import read_manifest
-from screening.validation.library_files import read_list
-from screening.validation.settings import load_validation_settings
-from screening.validation.store_records import _store_of
+from screening.validation.programs import load_validation_settings
 
 DAMAGED = {
     "no UTF-8": b"a: caf\xe9\n",

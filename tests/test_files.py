@@ -16,8 +16,8 @@ from screening.campaign.load import read_summary
 from screening.errors import UserError
 from screening.files import naming, read_received, replacing, sha256_of, write_bytes, write_text
 from screening.potentials.model_card import read_card
+from screening.retraining.softening import load_softening
 from screening.validation.jobs import read_manifest
-from screening.validation.softening import load_softening
 
 
 def test_a_file_is_written_in_utf8_whatever_the_locale(tmp_path):

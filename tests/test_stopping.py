@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from screening.stopping import Stopped, check_stop, not_interrupted, stop_signals, was_stopped
+from screening.process.stopping import Stopped, check_stop, not_interrupted, stop_signals, was_stopped
 
 
 def tell(number: int) -> None:

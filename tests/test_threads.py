@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from screening.engine.workers import process_pool
-from screening.threads import VARIABLES, set_environment, thread_count, users_environment
+from screening.engine.running.workers import process_pool
+from screening.process.threads import VARIABLES, set_environment, thread_count, users_environment
 
 POTENTIAL = "ase:ase.calculators.emt:EMT"
 
@@ -68,7 +68,7 @@ def test_what_is_no_number_counts_as_one(text: str, count: int, monkeypatch: pyt
 
 
 def test_a_program_of_the_users_keeps_the_users_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screening.threads._found", {})
+    monkeypatch.setattr("screening.process.threads._found", {})
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "8")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from screening.campaign.score import active_weights
+from screening.campaign.ranking.score import active_weights
 from screening.config import Settings, load_settings, parse_soc
 from screening.errors import UserError
 

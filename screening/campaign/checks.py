@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from screening.campaign.load import SUMMARY, read_summary
 from screening.chemistry.compensation import rescale
@@ -14,12 +14,9 @@ from screening.chemistry.grid import CandidateGrid
 from screening.config import Settings
 from screening.errors import CandidateFailed, UserError
 from screening.names import nearest
-from screening.structures.crystals import available_crystals, load_crystal
-from screening.structures.hops import hop_network
-from screening.structures.supercells import check_supercell, isotropic_supercell
-
-if TYPE_CHECKING:
-    from screening.campaign.campaign import Campaign
+from screening.structures.crystals.crystals import available_crystals, load_crystal
+from screening.structures.hops.hops import hop_network
+from screening.structures.hops.supercells import check_supercell, isotropic_supercell
 
 WORKERS_PER_CORE = 4
 """More processes than this on a core only wait for each other, and each holds a model in memory."""
@@ -94,7 +91,12 @@ def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> Non
         Names the elements.
     """
     from screening.campaign.stages import candidate_elements, screened_elements
-    from screening.properties.competing import check_competition, check_source, check_supported, check_zero_points
+    from screening.properties.stability.competing import (
+        check_competition,
+        check_source,
+        check_supported,
+        check_zero_points,
+    )
 
     elements = screened_elements(grid.candidates, settings)
     check_supported(settings.potential, elements)
@@ -129,9 +131,8 @@ def _is_free(folder: Path, fingerprint: str) -> bool:
     return (folder / SUMMARY).is_file() and read_summary(folder).get("fingerprint") == fingerprint
 
 
-def check_folder(campaign: Campaign) -> None:
+def check_folder(folder: Path, identity: Mapping[str, Any], fingerprint: str) -> None:
     """Refuse an output folder that holds something else than this campaign, or that cannot be written."""
-    folder = campaign.out
     check_writable(folder, "--out")
     if not folder.exists() or not any(folder.iterdir()):
         return
@@ -139,8 +140,8 @@ def check_folder(campaign: Campaign) -> None:
     if not summary.exists():
         raise UserError(f"{folder} is not empty and is no run folder; choose another --out.")
     stored = read_summary(folder)
-    if stored.get("fingerprint") != campaign.fingerprint:
-        difference = _difference(stored, campaign.identity)
+    if stored.get("fingerprint") != fingerprint:
+        difference = _difference(stored, identity)
         raise UserError(f"{folder} belongs to a different campaign ({difference}); choose another --out.")
 
 

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING
 
 import yaml
 
 from screening.assets import asset
-from screening.config import load_settings
+from screening.config import Settings, load_settings
 from screening.potentials.registry import built_in_base
-from screening.structures.crystals import formula_units, load_crystal
-from screening.structures.interface import find_parents
-
-if TYPE_CHECKING:
-    from screening.campaign.campaign import Campaign
-    from screening.config import Settings
+from screening.structures.crystals.crystals import formula_units, load_crystal
+from screening.structures.interfaces.interface import find_parents
 
 FALLBACK = "sevennet-l3i5"
 CALLS_PER_IMAGE = 3
-"""Evaluations of an image of a path that is not the saddle (`engine/climbed_path.py`)."""
+"""Evaluations of an image of a path that is not the saddle (`engine/paths/climbed_path.py`)."""
 FEWER, MORE = 0.8, 1.25
 """Force calls of a whole run by those that were counted here: what candidates differ in."""
 SLOWEST = 3.0
@@ -91,8 +86,15 @@ def _rounded(count: float) -> int:
     return round(count / unit) * unit
 
 
-def estimate(campaign: Campaign) -> Estimate:
-    """Count the tasks of a campaign; the interface is built from the reference lattices of host and cathode.
+def estimate(settings: Settings, n_candidates: int, *, device: str, workers: int) -> Estimate:
+    """Count the tasks of a campaign; the interface is built, which takes seconds.
+
+    Parameters
+    ----------
+    device
+        ``"cpu"`` or ``"cuda"``; no time is known on the latter.
+    workers
+        Engine processes.
 
     Raises
     ------
@@ -100,14 +102,14 @@ def estimate(campaign: Campaign) -> Estimate:
         When host and cathode have no match within the caps.
     """
     data = yaml.safe_load(asset("configs", "potentials.yaml").read_text(encoding="utf-8"))
-    counted = campaign.settings.preset if campaign.settings.preset in data["calls"] else "standard"
-    steps = _steps(campaign, _calls(data["calls"][counted], campaign.settings, load_settings(counted, None, {})))
+    counted = settings.preset if settings.preset in data["calls"] else "standard"
+    steps = _steps(settings, n_candidates, _calls(data["calls"][counted], settings, load_settings(counted, None, {})))
     known = data["seconds_per_atom_cpu"]
-    name = built_in_base(campaign.settings.potential)  # a retrained potential costs what its base does
+    name = built_in_base(settings.potential)  # a retrained potential costs what its base does
     basis = f"{name} measured on one idle CPU core" if name in known else f"{name} not measured; taken for {FALLBACK}"
     hours = None
-    if campaign.device == "cpu":
-        each = known.get(name, known[FALLBACK]) / campaign.workers / 3600
+    if device == "cpu":
+        each = known.get(name, known[FALLBACK]) / workers / 3600
         low, high = (sum(ends) for ends in zip(*(_of(steps, stage) for stage in Stage), strict=True))
         hours = (low * each, SLOWEST * high * each)
     return Estimate(steps=steps, hours=hours, basis=basis)
@@ -170,8 +172,7 @@ def _forces_and_limits(settings: Settings) -> dict[str, tuple[float, int]]:
     }
 
 
-def _steps(campaign: Campaign, calls: dict[str, int]) -> list[Step]:
-    settings, n = campaign.settings, len(campaign.grid.candidates)
+def _steps(settings: Settings, n: int, calls: dict[str, int]) -> list[Step]:
     sizes = _sizes(settings)
     return [
         *_parent_steps(settings, sizes, calls, n),

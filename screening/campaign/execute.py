@@ -8,35 +8,43 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ase import Atoms
 
 from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, SUMMARY
-from screening.campaign.outputs import write_ranking, write_structures, write_summary
+from screening.campaign.outputs import write_ranking, write_structures
 from screening.campaign.overall import CampaignProgress, Overall
+from screening.campaign.ranking.rows import Ranking
+from screening.campaign.request import Campaign
 from screening.campaign.rerank import data_used, rank_with_dft
-from screening.campaign.rows import Ranking
 from screening.campaign.stages import Screened, screen_candidates, stage_of
-from screening.engine.queue import run_flows
-from screening.engine.records import Fidelity, package_versions
-from screening.engine.runlock import run_lock
-from screening.engine.store import RecordStore
-from screening.engine.trouble import stops_the_run
+from screening.campaign.summary import write_summary
+from screening.engine.running.queue import run_flows
+from screening.engine.running.records import Fidelity, package_versions
+from screening.engine.running.runlock import run_lock
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.potentials.registry import load_potential
-from screening.stopping import Stopped, not_interrupted, was_stopped
-from screening.threads import thread_count
+from screening.process.stopping import Stopped, not_interrupted, was_stopped
+from screening.process.threads import thread_count
+from screening.process.trouble import stops_the_run
 from screening.tracking.mlflow_tracking import track, track_status
-
-if TYPE_CHECKING:
-    from screening.campaign.campaign import Campaign
 
 logger = logging.getLogger(__name__)
 
 
 def execute(campaign: Campaign, on_progress: Callable[[CampaignProgress], None] | None = None) -> Ranking:
-    """See `Campaign.run`."""
+    """Compute (or continue) the campaign, write its outputs and track it.
+
+    Raises
+    ------
+    UserError
+        The folder is in use, or its store is corrupt.
+    CandidateFailed
+        Something that every candidate needs could not be computed.
+    OSError
+        A full disk and its like; the same call continues the run.
+    """
     with run_lock(campaign.out):
         store = RecordStore(campaign.out / STORE)
         started = time.time()

@@ -8,11 +8,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from screening.campaign.outputs import candidate_from_dict, read_summary_file
+from screening.campaign.summary import candidate_from_dict, read_summary_file
 from screening.chemistry.candidate import Candidate
 from screening.config import Settings
-from screening.engine.records import Record
-from screening.engine.runlock import is_held
+from screening.engine.running.records import Record
+from screening.engine.running.runlock import is_held
 from screening.errors import UserError
 
 SUMMARY = "summary.yaml"
@@ -84,7 +84,7 @@ def load_run(folder: Path) -> StoredRun:
     UserError
         When the folder is not a run, or its summary or store cannot be read.
     """
-    from screening.engine.store import RecordStore
+    from screening.engine.running.store import RecordStore
 
     summary = read_summary(folder)
     summary["status"] = run_status(folder, summary)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from screening.campaign.estimate import Estimate, Range, Stage
-from screening.engine.progress import Progress
-from screening.engine.queue import FlowOutcome
+from screening.engine.running.progress import Progress
+from screening.engine.running.queue import FlowOutcome
 from screening.engine.tasks import Flow
 
 MEASURED = (0.9, 1.5)

@@ -11,19 +11,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from screening.campaign.load import SUMMARY, StoredRun, campaign_identity
-from screening.campaign.outputs import write_ranking, write_summary
-from screening.campaign.ranking import rank
-from screening.campaign.rows import Ranking
+from screening.campaign.outputs import write_ranking
+from screening.campaign.ranking.ranking import rank
+from screening.campaign.ranking.rows import Ranking
+from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate
 from screening.config import RankingSettings, Settings
-from screening.engine.records import Record
-from screening.engine.runlock import run_lock
+from screening.engine.running.records import Record
+from screening.engine.running.runlock import run_lock
 from screening.errors import UserError
+from screening.fidelity import is_potential, same_scale
+from screening.retraining.softening import load_softening, read_card, softening_of
 from screening.tracking.data_used import DataUsed
 from screening.tracking.mlflow_tracking import track
 from screening.tracking.training import data_version
-from screening.validation.scales import is_potential, same_scale
-from screening.validation.softening import load_softening, read_card, softening_of
 
 logger = logging.getLogger(__name__)
 

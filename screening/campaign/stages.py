@@ -13,21 +13,21 @@ from typing import Any
 from screening.campaign.estimate import Stage
 from screening.chemistry.candidate import Candidate
 from screening.config import Settings
-from screening.engine.queue import FlowOutcome
-from screening.engine.records import Fidelity, Record
+from screening.engine.running.queue import FlowOutcome
+from screening.engine.running.records import Fidelity, Record
 from screening.engine.tasks import Flow
 from screening.errors import CandidateFailed
-from screening.properties.adhesion import adhesion_flow, back_substitution_flow, charge_states, search_flow
-from screening.properties.adhesion_records import adhesion_records, bulk_energies, pooled_substrates
-from screening.properties.adhesion_types import AdhesionOutcome, Search
+from screening.properties.adhesion.adhesion import adhesion_flow, back_substitution_flow, charge_states, search_flow
+from screening.properties.adhesion.charged_parent import charged_parent_flow
+from screening.properties.adhesion.parent import ParentInterface, parent_flow
+from screening.properties.adhesion.records import adhesion_records, bulk_energies, pooled_substrates
+from screening.properties.adhesion.types import AdhesionOutcome, Search
 from screening.properties.bulk import Crystal, DopedBulk, bulk_flow, cathode_flow, host_flow
-from screening.properties.charged_parent import charged_parent_flow
-from screening.properties.competing import phases_flow
-from screening.properties.migration import migration_flow
-from screening.properties.parent import ParentInterface, parent_flow
-from screening.properties.phases import PhaseEnergy
-from screening.properties.reaction_records import partners
-from screening.properties.stability import stability_flow
+from screening.properties.migration.migration import migration_flow
+from screening.properties.stability.competing import phases_flow
+from screening.properties.stability.phases import PhaseEnergy
+from screening.properties.stability.reaction_records import partners
+from screening.properties.stability.stability import stability_flow
 
 logger = logging.getLogger(__name__)
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from screening.campaign.labels import y_label
 from screening.campaign.load import STORE, StoredRun
-from screening.campaign.ranking import rank
-from screening.campaign.sources import latest
+from screening.campaign.ranking.labels import y_label
+from screening.campaign.ranking.ranking import rank
+from screening.campaign.ranking.sources import latest
 from screening.chemistry.candidate import Candidate
-from screening.engine.records import Fidelity, Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.names import nearest
-from screening.properties.competing import without_compounds
-from screening.properties.phase_files import cached_energies, shipped_energies
-from screening.properties.phases import PhaseEnergy
-from screening.structures.phases import PhaseFacts, load_phases
+from screening.properties.stability.competing import without_compounds
+from screening.properties.stability.phase_files import cached_energies, shipped_energies
+from screening.properties.stability.phases import PhaseEnergy
+from screening.structures.crystals.phases import PhaseFacts, load_phases
 from screening.validation.jobs import Job, Role
-from screening.validation.plan import Plan, Screen, plan_jobs
-from screening.validation.plan_phases import phase_jobs
-from screening.validation.settings import ValidationSettings
+from screening.validation.plan.phases import phase_jobs
+from screening.validation.plan.plan import plan_jobs
+from screening.validation.plan.screened import Plan, ScreenedRun
+from screening.validation.protocols import ValidationSettings
 
 SIMULATED = "-via-vasp"
 """How the fidelity of a potential ends that played VASP (`validation.calculation.fidelity_name`)."""
@@ -50,7 +51,7 @@ def plan_validation(
     records = potential_records(run)
     hosts = [c for c in run.candidates if c.is_pristine]
     candidates = list({c.name: c for c in [*hosts, *chosen]}.values())
-    screen = Screen(
+    screen = ScreenedRun(
         candidates=[c.name for c in candidates],
         records=latest(records),
         store=RecordStore.for_reading(store_of(run)),
@@ -154,7 +155,7 @@ def _system(candidate: Candidate) -> set[str]:
 
 def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:
     """Compounds by ionic substitution for elements without listed ones, as the screen had them."""
-    from screening.structures.substitution import elemental_phases, substituted_phases
+    from screening.structures.crystals.substitution import elemental_phases, substituted_phases
 
     found: list[PhaseFacts] = []
     for element in without_compounds(system, listed):

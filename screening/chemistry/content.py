@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from screening.errors import UserError
-from screening.typed import FRACTION, check_decimal_comma, plain, read_fraction
+from screening.typed.values import FRACTION, check_decimal_comma, plain, read_fraction
 
 CONTENT_TOLERANCE = 0.02
 """A realised content further than this from the requested one is flagged (design section 1)."""

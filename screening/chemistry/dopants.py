@@ -9,7 +9,7 @@ from math import gcd
 
 from screening.errors import UserError
 from screening.names import closest
-from screening.typed import plain
+from screening.typed.values import plain
 
 ANION_FORMERS = frozenset({"H", "C", "N", "O", "F", "S", "Cl", "Se", "Br", "I", "At"})
 NOBLE_GASES = frozenset({"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Og"})

@@ -7,24 +7,25 @@ import sys
 from typing import Annotated
 
 from screening.cli.stopped import stop_is_answered
-from screening.stopping import ignore_signals
+from screening.process.stopping import ignore_signals
 
 with stop_is_answered():  # on a cold disk this takes seconds, in which Ctrl-C is no traceback
     import typer
 
-    from screening import __version__, logs
+    from screening import __version__
     from screening.cli import failures, terminal
-    from screening.cli.ingest import ingest_command
-    from screening.cli.label import label_command
+    from screening.cli.commands.ingest import ingest_command
+    from screening.cli.commands.label import label_command
+    from screening.cli.commands.phases import phases_app
+    from screening.cli.commands.rank import rank_command
+    from screening.cli.commands.retrain import retrain_command
+    from screening.cli.commands.run import run_command
+    from screening.cli.commands.ui import ui_command
+    from screening.cli.commands.validate import validate_command
+    from screening.cli.commands.window import window_command
     from screening.cli.once import OnceCommand
-    from screening.cli.phases import phases_app
-    from screening.cli.rank import rank_command
-    from screening.cli.retrain import retrain_command
-    from screening.cli.run import run_command
-    from screening.cli.ui import ui_command
-    from screening.cli.validate import validate_command
-    from screening.cli.window import window_command
-    from screening.threads import set_environment
+    from screening.process import logs
+    from screening.process.threads import set_environment
 
 app = typer.Typer(
     name="screen",

@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 from screening.errors import CandidateFailed, UserError
-from screening.logs import TRACEBACK
+from screening.process.logs import TRACEBACK
 
 AGAIN = "then start the same command again, which continues where it was"
 WRITABLE = "give a place where you may write, or change its permissions"

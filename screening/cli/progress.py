@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from screening.campaign.overall import CampaignProgress
-    from screening.engine.progress import Progress
+    from screening.engine.running.progress import Progress
 
 QUIET_INTERVAL = 60.0
 """Seconds between lines where the output is not a terminal."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from screening.cli.own_name import own_command
-from screening.stopping import Stopped, ignore_signals, stop_signals
+from screening.process.stopping import Stopped, ignore_signals, stop_signals
 
 STARTS_AGAIN = {"retrain": "no model was written", "rank": "", "window": ""}
 """Commands that keep nothing of what they had done; all others go on where they were."""

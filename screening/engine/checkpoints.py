@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.engine.trouble import stops_the_run
 from screening.files import replacing
+from screening.process.trouble import stops_the_run
 
 logger = logging.getLogger(__name__)
 

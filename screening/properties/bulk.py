@@ -14,10 +14,10 @@ from screening.chemistry.orderings import ranked_orderings
 from screening.config import BulkSettings
 from screening.engine.tasks import RelaxTask, Result, Task, require
 from screening.errors import CandidateFailed
-from screening.structures.cathode import cathode_bulk, layered_cell
-from screening.structures.crystals import formula_units, load_crystal
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.structures.crystals.crystals import formula_units, load_crystal
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
+from screening.structures.interfaces.cathode import cathode_bulk, layered_cell
 
 
 @dataclass(kw_only=True)

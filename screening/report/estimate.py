@@ -32,7 +32,7 @@ def print_plan(console: Console, campaign: Any, cost: Any, *, full: bool) -> Non
 
 
 def _print_candidates(console: Console, campaign: Any) -> None:
-    from screening.campaign.labels import dopant_label, formula, site_label
+    from screening.campaign.ranking.labels import dopant_label, formula, site_label
 
     table = Table("candidate", "formula", "dopants", "site", "compensation", "x requested", "x realised")
     for c in campaign.grid.candidates:

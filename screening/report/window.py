@@ -12,10 +12,10 @@ from rich.table import Table
 from screening.chemistry.formula import Formula
 from screening.chemistry.formula_text import JOIN
 from screening.files import replacing
-from screening.properties import hull
-from screening.properties.competing import LISTED
-from screening.properties.reactivity import Reaction
-from screening.properties.window import OWN, PINNED, FormulaWindow
+from screening.properties.stability import hull
+from screening.properties.stability.competing import LISTED
+from screening.properties.stability.reactivity import Reaction
+from screening.properties.stability.window import OWN, PINNED, FormulaWindow
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.files import PARSE_ERRORS, read_received, write_text
-from screening.stopping import not_interrupted
+from screening.process.stopping import not_interrupted
 from screening.tracking.troubles import explain, without_password
 
 if TYPE_CHECKING:

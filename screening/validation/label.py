@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ase import Atoms
 
-from screening.engine.runlock import FolderInUse, run_lock
+from screening.engine.running.runlock import FolderInUse, run_lock
 from screening.errors import UserError
-from screening.structures import structure_file
-from screening.validation.engines import CalculationFailed, Engine
-from screening.validation.gpaw_settings import GpawSettings
+from screening.structures.files import structure_file
+from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
+from screening.validation.protocols import CalculationFailed, Engine
 
 logger = logging.getLogger(__name__)
 

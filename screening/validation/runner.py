@@ -11,14 +11,14 @@ from typing import Literal
 
 from ase import Atoms
 
-from screening.engine.trouble import stops_the_run
 from screening.errors import UserError
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.engines import CalculationFailed, CommandDied, Engine, EngineUnusable
-from screening.validation.folders import State, Write, copy_result, state_of, write_job
-from screening.validation.handover import started_from
+from screening.process.trouble import stops_the_run
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.folders.folders import State, Write, copy_result, state_of, write_job
+from screening.validation.folders.manifest import find_twins
 from screening.validation.jobs import Job
-from screening.validation.manifest import find_twins
+from screening.validation.plan.handover import started_from
+from screening.validation.protocols import CalculationFailed, CommandDied, Engine, EngineUnusable
 
 logger = logging.getLogger(__name__)
 

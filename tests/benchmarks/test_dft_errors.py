@@ -9,7 +9,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from dft_errors import deal, hop_rows, separation_rows, surface_energy
 
-from screening.validation.training_set import LabelledFrame
+from screening.training_data.training_set import LabelledFrame
 
 
 def frames(composition: str, symbols: str, n: int) -> list[LabelledFrame]:

@@ -7,8 +7,8 @@ from transplant import transplant
 
 from screening.config import load_settings
 from screening.errors import CandidateFailed
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import find_parents, shift
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.interface import find_parents, shift
 
 INTERFACE = load_settings("quick", None, {}).interface
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.engine.records import Record
+from screening.engine.running.records import Record
 
 SOC = (1.0, 1 / 3)
 UNITS = {

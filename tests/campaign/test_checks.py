@@ -6,14 +6,15 @@ from pathlib import Path
 import pytest
 
 from screening.campaign import checks
-from screening.campaign.campaign import Campaign, prepare
 from screening.campaign.checks import check_workers, check_writable
-from screening.campaign.outputs import write_summary
+from screening.campaign.prepare import prepare
+from screening.campaign.request import Campaign
+from screening.campaign.summary import write_summary
 from screening.errors import UserError
-from screening.properties import competing
-from screening.properties.competing import check_competition, check_supported
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import find_parents
+from screening.properties.stability import competing
+from screening.properties.stability.competing import check_competition, check_supported
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.interface import find_parents
 
 
 def planned(tmp_path: Path, text: str = "", **given: object) -> Campaign:

@@ -8,11 +8,11 @@ from dataclasses import replace
 import pytest
 
 from screening.campaign.outputs import write_ranking
-from screening.campaign.ranking import rank
+from screening.campaign.ranking.ranking import rank
 from screening.config import RankingSettings
 from screening.errors import UserError
-from screening.validation.softening import Softening
-from screening.validation.softening_line import Line, Pair
+from screening.retraining.softening import Softening
+from screening.retraining.softening_line import Line, Pair
 
 PLAIN = RankingSettings()
 DFT, DFT_U = "dft:vasp-pbe:kim2026", "dft:vasp-pbe+u:kim2026"

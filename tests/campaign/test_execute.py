@@ -7,10 +7,11 @@ import pytest
 import yaml
 
 from screening.campaign import execute
-from screening.campaign.campaign import Campaign, prepare
-from screening.engine.trouble import StoreUnusable
+from screening.campaign.prepare import prepare
+from screening.campaign.request import Campaign
 from screening.errors import CandidateFailed
-from screening.stopping import Stopped
+from screening.process.stopping import Stopped
+from screening.process.trouble import StoreUnusable
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_the_summary_and_mlflow_say_how_it_ended(
 
     monkeypatch.setattr(execute, "_compute", fail)
     with pytest.raises(type(error)):
-        campaign.run()
+        execute.execute(campaign)
     summary = yaml.safe_load((campaign.out / "summary.yaml").read_text())
     assert summary["status"] == status
     assert reason in summary["reason"]
@@ -60,5 +61,5 @@ def test_a_disk_that_is_full_for_the_summary_too_leaves_one_error(
 
     monkeypatch.setattr(execute, "write_summary", fail)
     with pytest.raises(OSError, match="No space left"):
-        campaign.run()
+        execute.execute(campaign)
     assert not caplog.records

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from screening.assets import asset
-from screening.campaign.campaign import Campaign, prepare
-from screening.campaign.estimate import FEWER, MORE, Stage, estimate
+from screening.campaign.estimate import FEWER, MORE, Stage
+from screening.campaign.prepare import prepare
+from screening.campaign.request import Campaign
 
 LOOP = asset("configs", "examples", "loop.yaml")
 
@@ -24,7 +25,7 @@ def planned(preset: str | None = None, config: Path | None = None, **overrides: 
     ids=["first example", "first example on another machine", "loop to DFT"],
 )
 def test_recorded_runs_lie_in_the_announced_range(preset: str | None, config: Path | None, made: int) -> None:
-    cost = estimate(planned(preset, config))
+    cost = planned(preset, config).cost
     fewest, most = cost.force_calls
     assert fewest <= made <= most
     middle = [sum(s.tasks * s.calls for s in cost.steps if s.certain or every) for every in (False, True)]
@@ -34,7 +35,7 @@ def test_recorded_runs_lie_in_the_announced_range(preset: str | None, config: Pa
 
 def test_both_relaxations_of_a_placement_are_counted() -> None:
     campaign = planned("quick")
-    steps = {s.name: s for s in estimate(campaign).steps}
+    steps = {s.name: s for s in campaign.cost.steps}
     placements = 3 * campaign.settings.adhesion.contact_placements
     assert (steps["placements, interface"].tasks, steps["placements, coating"].tasks) == (placements, placements)
     assert steps["placements, interface"].atoms == 136
@@ -45,7 +46,7 @@ def test_no_task_is_counted_beyond_its_most_steps_and_loose_forces_cost_less() -
     tight = planned("quick")
     short = planned("quick", adhesion={"max_steps": 4})
     loose = planned("quick", adhesion={"fmax": 0.2})
-    calls = [{s.name: s.calls for s in estimate(c).steps} for c in (tight, short, loose)]
+    calls = [{s.name: s.calls for s in c.cost.steps} for c in (tight, short, loose)]
     assert calls[0]["coating slabs"] == 25
     assert calls[1]["coating slabs"] == 5
     assert calls[2]["coating slabs"] == 12
@@ -53,7 +54,7 @@ def test_no_task_is_counted_beyond_its_most_steps_and_loose_forces_cost_less() -
 
 
 def test_stages_add_up_and_a_later_round_is_not_promised() -> None:
-    cost = estimate(planned("quick"))
+    cost = planned("quick").cost
     low, high = (sum(ends) for ends in zip(*(cost.atom_calls(stage) for stage in Stage), strict=True))
     assert high == pytest.approx(MORE * sum(s.atom_calls for s in cost.steps))
     assert low == pytest.approx(FEWER * sum(s.atom_calls for s in cost.steps if "(round 2)" not in s.name))

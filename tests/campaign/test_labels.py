@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 from pymatgen.core import Composition
 
-from screening.campaign.labels import column, dopant_label, formula, site_label, y_label
+from screening.campaign.ranking.labels import column, dopant_label, formula, site_label, y_label
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.chemistry.formula import read_formula
 from screening.chemistry.grid import enumerate_candidates

@@ -1,10 +1,10 @@
 import pytest
 
 from screening.campaign.load import SUMMARY, find_run, load_run, read_summary, run_status
-from screening.campaign.outputs import write_summary
+from screening.campaign.summary import write_summary
 from screening.config import Settings
-from screening.engine.runlock import is_held, run_lock
-from screening.engine.store import RecordStore
+from screening.engine.running.runlock import is_held, run_lock
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from screening.campaign.outputs import candidate_from_dict, ranking_document, write_ranking
-from screening.campaign.ranking import rank
+from screening.campaign.outputs import ranking_document, write_ranking
+from screening.campaign.ranking.ranking import rank
+from screening.campaign.summary import candidate_from_dict
 from screening.config import RankingSettings
-from screening.engine.records import Record
+from screening.engine.running.records import Record
 
 DATA = Path(__file__).parent / "data"
 

@@ -9,14 +9,9 @@ from ase.build import bulk
 from pymatgen.core import Structure
 
 from screening.campaign import outputs
-from screening.campaign.outputs import (
-    candidate_from_dict,
-    candidate_to_dict,
-    write_ranking,
-    write_structures,
-    write_summary,
-)
-from screening.campaign.ranking import rank
+from screening.campaign.outputs import write_ranking, write_structures
+from screening.campaign.ranking.ranking import rank
+from screening.campaign.summary import candidate_from_dict, candidate_to_dict, write_summary
 from screening.config import RankingSettings, Settings
 
 # issue text, for y = 1 and 1/3

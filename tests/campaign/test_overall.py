@@ -9,8 +9,8 @@ from screening.campaign.estimate import FEWER, MORE, Estimate, Stage, Step
 from screening.campaign.overall import IDLE, MEASURED, NOTHING, CampaignProgress, Overall
 from screening.campaign.stages import stage_of
 from screening.cli.progress import describe
-from screening.engine.progress import Progress
-from screening.engine.queue import FlowOutcome
+from screening.engine.running.progress import Progress
+from screening.engine.running.queue import FlowOutcome
 
 COST = Estimate(
     steps=[

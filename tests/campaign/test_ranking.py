@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from screening.campaign.ranking import rank
+from screening.campaign.ranking.ranking import rank
 from screening.config import RankingSettings
 from screening.errors import UserError
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from screening.campaign.score import OBJECTIVES, active_weights, fronts, order, utility
+from screening.campaign.ranking.score import OBJECTIVES, active_weights, fronts, order, utility
 from screening.errors import UserError
 
 EQUAL = active_weights({})

@@ -11,10 +11,10 @@ from screening.campaign.stages import Screened, _later_rounds
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import Settings, load_settings
-from screening.engine.queue import FlowOutcome
+from screening.engine.running.queue import FlowOutcome
 from screening.engine.tasks import Flow, Result
-from screening.properties.adhesion_types import Search, Trial
-from screening.properties.parent import ParentInterface
+from screening.properties.adhesion.parent import ParentInterface
+from screening.properties.adhesion.types import Search, Trial
 
 CANDIDATES = enumerate_candidates("Ta", "1/12").candidates
 PRISTINE, DOPED = CANDIDATES[0].name, CANDIDATES[1].name

@@ -20,9 +20,9 @@ from screening.chemistry.index_lists import (
     without,
     without_lists,
 )
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.two_slabs import combine, split
-from screening.validation.plan import by_element
+from screening.structures.elements import by_element
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.interfaces.two_slabs import combine, split
 
 ELEMENTS = ("Li", "Nb", "O", "Mg", "Ta")
 

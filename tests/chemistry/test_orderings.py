@@ -15,8 +15,8 @@ from screening.chemistry.ewald import ewald_energy, ewald_matrix
 from screening.chemistry.grid import enumerate_candidates
 from screening.chemistry.orderings import decorate, ranked_orderings, site_charges
 from screening.errors import CandidateFailed
-from screening.structures.crystals import load_crystal
-from screening.structures.voids import octahedral_voids
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.voids import octahedral_voids
 
 MG = Substitution(element="Mg", charge=2, site="Li", count=1)
 MG_ON_NB = Substitution(element="Mg", charge=2, site="Nb", count=1)

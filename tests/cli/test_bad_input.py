@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from screening.campaign.campaign import prepare
+from screening.campaign.prepare import prepare
 
 
 def screen(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:

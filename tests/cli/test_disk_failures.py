@@ -21,14 +21,14 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.io import write
 
-from screening.campaign.outputs import write_summary
+from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.cli.app import main
 from screening.config import Settings
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.validation.jobs import Job
-from screening.validation.plan import Plan
+from screening.validation.plan.screened import Plan
 
 ERRORS = (errno.EACCES, errno.ENOSPC, errno.EROFS, errno.ENOLCK)
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
@@ -135,8 +135,8 @@ def place(tmp_path, monkeypatch) -> Path:
     job = Job(name="LiNbO3/bulk", candidate="LiNbO3", role="bulk", atoms=bulk("MgO", "rocksalt", a=4.2))
     softening = SimpleNamespace(to_card=dict)
     monkeypatch.setattr("screening.campaign.validate.plan_validation", lambda *_, **__: Plan(jobs=[job], missing=[]))
-    monkeypatch.setattr("screening.validation.softening.fit_softening", lambda *_, **__: softening)
-    monkeypatch.setattr("screening.validation.engines.make_engine", lambda *_, **__: Copper())
+    monkeypatch.setattr("screening.retraining.softening.fit_softening", lambda *_, **__: softening)
+    monkeypatch.setattr("screening.validation.programs.make_engine", lambda *_, **__: Copper())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from screening import logs
 from screening.cli import app, failures
 from screening.errors import CandidateFailed, UserError
+from screening.process import logs
 
 
 def ended(monkeypatch, capfd, error: BaseException) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from screening.cli.own_name import own_command
 from screening.cli.stopped import last_words
-from screening.stopping import Stopped
+from screening.process.stopping import Stopped
 
 
 def program(folder: Path, name: str) -> Path:

@@ -4,12 +4,12 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from screening.campaign.outputs import write_summary
+from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.cli.rank import parse_weights, rank_command, ranking_settings
+from screening.cli.commands.rank import parse_weights, rank_command, ranking_settings
 from screening.config import RankingSettings, Settings
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 
 # value by candidate: Mg adheres better, Zr conducts better

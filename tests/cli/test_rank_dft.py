@@ -10,17 +10,17 @@ from mlflow.tracking import MlflowClient
 from typer.testing import CliRunner
 
 from screening.campaign.load import load_run
-from screening.campaign.outputs import write_summary
 from screening.campaign.rerank import rank_with_dft
+from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.cli.rank import rank_command
+from screening.cli.commands.rank import rank_command
 from screening.config import Settings
-from screening.engine.records import Record
-from screening.engine.runlock import run_lock
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.runlock import run_lock
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
+from screening.retraining.softening import fit_softening
 from screening.tracking import session
-from screening.validation.softening import fit_softening
 
 MG, ZR = "Mg_Li-vLi-1of12", "Zr_Li-vLi-1of12"
 DFT, MP = "dft:vasp-pbe:kim2026", "dft:vasp-pbe:mp"

@@ -1,6 +1,6 @@
 import pytest
 
-from screening.cli.retrain import check_training, parse_held_out
+from screening.cli.commands.retrain import check_training, parse_held_out
 from screening.errors import UserError
 
 

@@ -23,7 +23,7 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("name", ["typer", "screening.cli.window", "yaml"])
+@pytest.mark.parametrize("name", ["typer", "screening.cli.commands.window", "yaml"])
 def test_stopped_while_the_command_line_is_imported(name):
     done = python(INTERRUPTED.format(name=name) + "from screening.cli.app import main; main()")
     assert done.returncode == 130
@@ -33,7 +33,7 @@ def test_stopped_while_the_command_line_is_imported(name):
 
 def test_stopped_while_mlflow_is_imported_it_can_still_be_told():
     code = """
-from screening.stopping import Stopped, stop_signals
+from screening.process.stopping import Stopped, stop_signals
 from screening.tracking.session import open_client
 try:
     with stop_signals():

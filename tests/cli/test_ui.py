@@ -11,7 +11,7 @@ import urllib.request
 
 import pytest
 
-from screening.cli.ui import server_command, ui_command
+from screening.cli.commands.ui import server_command, ui_command
 from screening.errors import UserError
 from screening.tracking.session import tracking_uri
 
@@ -35,7 +35,7 @@ def test_ui_serves_the_store_and_leaves_nothing_behind(tmp_path):
     port = free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
     environment["PYTHONPATH"] = os.pathsep.join(p for p in sys.path if p)
-    code = f"from screening.cli.ui import ui_command; ui_command(host='127.0.0.1', port={port})"
+    code = f"from screening.cli.commands.ui import ui_command; ui_command(host='127.0.0.1', port={port})"
     process = subprocess.Popen(
         [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )

@@ -10,13 +10,13 @@ from typer.testing import CliRunner
 
 from screening.assets import asset
 from screening.campaign.load import load_run
-from screening.campaign.outputs import write_summary
+from screening.campaign.summary import write_summary
 from screening.campaign.validate import potential_records
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.cli.validate import pick_settings, validate_command
+from screening.cli.commands.validate import pick_settings, validate_command
 from screening.config import Settings
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 
 PROPERTIES = {
@@ -152,7 +152,7 @@ def test_command_that_cannot_start_is_one_sentence_before_anything_is_written(co
         (tmp_path / launcher).write_text("#!/bin/sh\n")
         (tmp_path / launcher).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    monkeypatch.setattr("screening.validation.start_command.LAUNCHERS", {"mpirun.toy", "srun.toy", "env"})
+    monkeypatch.setattr("screening.validation.vasp.start_command.LAUNCHERS", {"mpirun.toy", "srun.toy", "env"})
     monkeypatch.delenv("COATSCREEN_VASP", raising=False)
     before = sorted(run.iterdir())
     with pytest.raises(UserError) as caught:
@@ -171,7 +171,7 @@ def test_command_that_cannot_start_is_one_sentence_before_anything_is_written(co
 )
 def test_missing_package_is_one_sentence(package, arguments, words, run, monkeypatch):
     monkeypatch.setitem(sys.modules, package, None)
-    monkeypatch.setattr("screening.validation.gpaw_engine.find_spec", lambda name: None)
+    monkeypatch.setattr("screening.validation.gpaw.engine.find_spec", lambda name: None)
     before = sorted(run.iterdir())
     with pytest.raises(UserError, match=re.escape(words)):
         invoke(run, "--run", *arguments)
@@ -180,8 +180,8 @@ def test_missing_package_is_one_sentence(package, arguments, words, run, monkeyp
 
 @pytest.mark.parametrize("broken", [True, False])
 def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, tmp_path, monkeypatch):
-    from screening.validation import gpaw_engine
-    from screening.validation.settings import load_validation_settings
+    from screening.validation.gpaw import engine as gpaw_engine
+    from screening.validation.programs import load_validation_settings
 
     (tmp_path / "gpaw.py").write_text("import no_such_libxc\n" if broken else "setup_paths = ['nowhere']\n")
     monkeypatch.syspath_prepend(tmp_path)

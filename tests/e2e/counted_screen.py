@@ -10,8 +10,8 @@ from pathlib import Path
 
 from ase import Atoms
 
-from screening.potentials import chgnet
 from screening.potentials.base import Evaluation, Potential
+from screening.potentials.families import chgnet
 
 SELF_CHECK_ATOMS = 12
 

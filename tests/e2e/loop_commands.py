@@ -14,8 +14,8 @@ import pandas as pd
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 
 ROOT = Path(__file__).parents[2]
 NOT_INHERITED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")

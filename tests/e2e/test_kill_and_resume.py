@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from screening.engine.store import RecordStore
+from screening.engine.running.store import RecordStore
 
 SCRIPT = Path(__file__).with_name("counted_screen.py")
 KILLS = 5

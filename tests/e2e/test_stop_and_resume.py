@@ -14,7 +14,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 
 from screening.assets import asset
-from screening.engine.store import RecordStore
+from screening.engine.running.store import RecordStore
 
 SCRIPT = Path(__file__).with_name("counted_screen.py")
 ARGUMENTS = ["--dopants", "Mg", "--x", "1/12", "--config", str(asset("configs", "examples", "loop.yaml"))]

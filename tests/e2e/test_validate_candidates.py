@@ -21,15 +21,15 @@ from ase.geometry import get_distances
 from pymatgen.io.vasp.inputs import Incar, Poscar
 
 from screening.campaign.load import StoredRun, load_run
-from screening.campaign.sources import latest
+from screening.campaign.ranking.sources import latest
 from screening.campaign.validate import choose, plan_validation, potential_records
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.index_lists import INDEX_LISTS, marks
-from screening.engine.store import RecordStore
+from screening.engine.running.store import RecordStore
 from screening.validation.jobs import read_manifest
-from screening.validation.plan import Screen
-from screening.validation.plan_bulk import bulk_jobs
-from screening.validation.settings import load_validation_settings
+from screening.validation.plan.bulk import bulk_jobs
+from screening.validation.plan.screened import ScreenedRun
+from screening.validation.programs import load_validation_settings
 
 HERE = Path(__file__).parent
 HOST = "LiNbO3"
@@ -253,7 +253,7 @@ def test_a_store_from_before_lists_moved_with_atoms(doped: Validated, tmp_path: 
                     found.atoms.info = {**found.atoms.info, **{k: marks(bulk.atoms, k) for k in INDEX_LISTS}}
             return found
 
-    screen_ = Screen(
+    screen_ = ScreenedRun(
         candidates=names, records=latest(potential_records(run)), store=Old(), labels={}, n_fu=run.settings.bulk.n_fu
     )
     stale = 0

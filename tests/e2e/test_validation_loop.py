@@ -13,10 +13,10 @@ from collections.abc import Iterator
 import pytest
 from loop_commands import HOST, MG, ROOT, Loop, readme_commands
 
+from screening.retraining.softening import CORRECTED, Softening, load_softening
 from screening.tracking.session import QUIET
+from screening.training_data.library import DataLibrary
 from screening.validation.jobs import Manifest, read_manifest
-from screening.validation.library import DataLibrary
-from screening.validation.softening import CORRECTED, Softening, load_softening
 
 VIA_VASP = "mlip:chgnet-via-vasp"
 JOBS = "runs/first/validation/kim2026"

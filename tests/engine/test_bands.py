@@ -11,8 +11,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.mep import NEB
 
-from screening.engine.bands import band_forces, has_valley, highest_interior
-from screening.engine.idpp import interpolate, unwrapped_displacement
+from screening.engine.paths.bands import band_forces, has_valley, highest_interior
+from screening.engine.paths.idpp import interpolate, unwrapped_displacement
 
 
 def band_of_images() -> list[Atoms]:
@@ -47,7 +47,7 @@ def test_forces_equal_ase_on_chgnet() -> None:
     """A Li-vacancy hop in LiNbO3 with CHGNet itself, on the interpolated band."""
     from chgnet.model.dynamics import CHGNetCalculator
 
-    from screening.structures.crystals import load_crystal
+    from screening.structures.crystals.crystals import load_crystal
 
     perfect = load_crystal("LiNbO3")
     lithium = np.flatnonzero(perfect.symbols == "Li")

@@ -15,7 +15,7 @@ from calculator_potential import CalculatorPotential, Killed
 from screening.engine.batch import Outcome
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.drive import drive, expected_atoms
-from screening.engine.run import run_tasks, start_system
+from screening.engine.running.run import run_tasks, start_system
 from screening.engine.tasks import NebTask, RelaxTask, Result, Task
 
 

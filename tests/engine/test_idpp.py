@@ -7,7 +7,7 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from screening.engine.idpp import interpolate, shortest_distance, unwrapped_displacement
+from screening.engine.paths.idpp import interpolate, shortest_distance, unwrapped_displacement
 
 
 def crowded() -> tuple[Atoms, Atoms]:

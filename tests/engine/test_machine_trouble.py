@@ -13,11 +13,11 @@ from calculator_potential import CalculatorPotential
 
 from screening.engine.batch import evaluate_all
 from screening.engine.checkpoints import Checkpoint, checkpoint_path
-from screening.engine.queue import run_flows
-from screening.engine.run import run_tasks
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.run import run_tasks
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask, failed_result, require
-from screening.engine.trouble import StoreUnusable, stops_the_run
+from screening.process.trouble import StoreUnusable, stops_the_run
 
 POTENTIAL = "ase:ase.calculators.emt:EMT"
 

@@ -13,7 +13,7 @@ from ase.build import bulk, fcc111
 from ase.constraints import FixAtoms
 from calculator_potential import CalculatorPotential
 
-from screening.engine.run import run_tasks
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result, Task
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential

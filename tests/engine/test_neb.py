@@ -15,7 +15,7 @@ from ase.mep import NEB
 from ase.optimize import BFGS
 from calculator_potential import CalculatorPotential, Killed
 
-from screening.engine.neb import neb_batch
+from screening.engine.paths.neb import neb_batch
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import NebTask, RelaxTask, Result
 
@@ -274,7 +274,7 @@ def test_a_checkpoint_of_another_method_is_not_replayed(
     emt: CalculatorPotential, tmp_path: Path, hop: NebTask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run(emt, hop, folder=tmp_path)[0]
-    monkeypatch.setattr("screening.engine.neb.METHOD", 0)
+    monkeypatch.setattr("screening.engine.paths.neb.METHOD", 0)
     before = emt.n_calls
     assert run(emt, hop, folder=tmp_path)[0].image_energies == whole.image_energies
     assert emt.n_calls == before + whole.n_force_calls

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from screening.engine.quadratic import QuadraticModel
+from screening.engine.paths.quadratic import QuadraticModel
 
 Array = NDArray[np.float64]
 

@@ -15,11 +15,11 @@ from ase.calculators.emt import EMT
 from ase.optimize import FIRE
 
 from screening.engine.checkpoints import Checkpoint, checkpoint_path
-from screening.engine.queue import run_flows
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed, UserError
-from screening.potentials.ase_calculator import as_ase_calculator
+from screening.potentials.families.ase_calculator import as_ase_calculator
 
 POTENTIAL = "ase:ase.calculators.emt:EMT"
 
@@ -249,8 +249,8 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {here!r})
 from test_queue import POTENTIAL, flow, relax, task
-from screening.engine.queue import run_flows
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.store import RecordStore
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from screening.engine import store as module
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
-from screening.engine.trouble import StoreUnusable
+from screening.engine.running import store as module
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
+from screening.process.trouble import StoreUnusable
 
 
 def record(value: float) -> Record:

@@ -8,7 +8,7 @@ import pytest
 from ase.build import bulk
 from calculator_potential import CalculatorPotential
 
-from screening.engine.run import discard_checkpoint, run_tasks
+from screening.engine.running.run import discard_checkpoint, run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Task
 
 

@@ -8,8 +8,8 @@ import os
 
 import pytest
 
-from screening.engine.runlock import FolderInUse, has_locks, run_lock
-from screening.engine.store import RecordStore
+from screening.engine.running.runlock import FolderInUse, has_locks, run_lock
+from screening.engine.running.store import RecordStore
 
 NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 

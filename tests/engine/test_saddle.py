@@ -10,11 +10,11 @@ import pytest
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.engine.climbed_path import Rules, _Found, _rival, climbed_path
-from screening.engine.descend import same_minimum, slide_down
-from screening.engine.path import Ends, Path, Sample
-from screening.engine.profile import arc_lengths, peaks
-from screening.engine.saddle import Metric, Saddle, saddle_search
+from screening.engine.paths.climbed_path import Rules, _Found, _rival, climbed_path
+from screening.engine.paths.descend import same_minimum, slide_down
+from screening.engine.paths.path import Ends, Path, Sample
+from screening.engine.paths.profile import arc_lengths, peaks
+from screening.engine.paths.saddle import Metric, Saddle, saddle_search
 
 Array = NDArray[np.float64]
 Surface = Callable[[Array], tuple[float, Array]]

@@ -8,9 +8,9 @@ from ase import Atoms
 from ase.build import bulk
 from ase.constraints import FixAtoms
 
-from screening.engine.records import Record
-from screening.engine.runlock import run_lock
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.runlock import run_lock
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import Result
 from screening.errors import UserError
 
@@ -182,7 +182,7 @@ def test_changed_coordinates_are_noticed(tmp_path):
 
 def test_second_run_on_a_folder_is_refused_and_a_killed_one_leaves_no_lock(tmp_path):
     script = (
-        "import os, sys, pathlib; from screening.engine.runlock import run_lock\n"
+        "import os, sys, pathlib; from screening.engine.running.runlock import run_lock\n"
         "with run_lock(pathlib.Path(sys.argv[1])):\n"
         "    print('locked', flush=True)\n"
         "    sys.stdin.readline()\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from screening.engine.workers import process_pool
+from screening.engine.running.workers import process_pool
 
 
 def thread_counts() -> dict[str, list[int]]:

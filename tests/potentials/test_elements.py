@@ -9,8 +9,8 @@ import yaml
 from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
-from screening.potentials import chgnet
 from screening.potentials.elements import MPTRJ
+from screening.potentials.families import chgnet
 from screening.potentials.registry import BUILT_IN, load_potential, supported_elements
 
 

@@ -5,15 +5,15 @@ import shutil
 import pytest
 import yaml
 
-from screening.engine.queue import run_flows
-from screening.engine.store import RecordStore
+from screening.engine.running.queue import run_flows
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask
 from screening.errors import UserError
 from screening.files import sha256_of
-from screening.potentials import chgnet, sevennet
+from screening.potentials.families import chgnet, sevennet
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential
 from screening.potentials.selfcheck import lithium_niobate
-from screening.properties.competing import check_zero_points, compute_phases
+from screening.properties.stability.competing import check_zero_points, compute_phases
 
 FAMILIES = {"chgnet": chgnet.checkpoint_of, "sevennet-0": sevennet.checkpoint_of}
 
@@ -139,7 +139,7 @@ def test_a_hull_needs_elements_on_one_scale(tmp_path):
 
 
 def test_a_campaign_is_refused_before_it_starts(tmp_path):
-    from screening.campaign.campaign import prepare
+    from screening.campaign.prepare import prepare
 
     limited = str(model_folder(tmp_path, "data", fitted_elements=["Li", "Nb", "O", "Mg"]))
     with pytest.raises(UserError, match=r"hold no .*Ni.*, so"):

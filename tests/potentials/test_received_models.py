@@ -12,12 +12,13 @@ import yaml
 from received import BASES, PLANTS, bare, refused, write_card, zipped
 
 from screening.errors import UserError
-from screening.potentials import chgnet, registry, sevennet
-from screening.potentials.finetuned import read_network
+from screening.potentials import registry
+from screening.potentials.families import chgnet, sevennet
+from screening.potentials.families.finetuned import read_network
 from screening.potentials.registry import check_name, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.potentials.weights import restricted_unpickling, write_weights
-from screening.validation.softening import load_softening
+from screening.retraining.softening import load_softening
 
 NAMES = ["checkpoint.pth", "checkpoint.pth.tar", "model.safetensors", "weights"]
 

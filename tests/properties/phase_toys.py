@@ -3,7 +3,7 @@
 from ase import Atoms
 
 from screening.engine.tasks import RelaxTask, Result
-from screening.properties.phases import PhaseEnergy
+from screening.properties.stability.phases import PhaseEnergy
 
 TOY = {"Li": -2.0, "Nb": -10.0, "O": -5.0, "Mg": -1.6}
 

@@ -9,23 +9,23 @@ from ase import Atoms
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import AdhesionSettings, load_settings
-from screening.engine.records import Fidelity, Record
+from screening.engine.running.records import Fidelity, Record
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.registry import load_potential
-from screening.properties.adhesion import adhesion_flow
-from screening.properties.adhesion_records import BulkEnergies, adhesion_records, pooled_substrates
-from screening.properties.adhesion_types import AdhesionOutcome, ChargeState, Search, Trial
-from screening.properties.parent import EV_PER_A2, ParentInterface
-from screening.properties.placement_search import (
+from screening.properties.adhesion.adhesion import adhesion_flow
+from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface
+from screening.properties.adhesion.placement_search import (
     back_substitute,
     carry_over,
     discharged,
     draw_placements,
     short_trials,
 )
-from screening.structures.cathode import delithiate
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import Parent, find_parents, pull_apart, shift, split
+from screening.properties.adhesion.records import BulkEnergies, adhesion_records, pooled_substrates
+from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, Search, Trial
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.cathode import delithiate
+from screening.structures.interfaces.interface import Parent, find_parents, pull_apart, shift, split
 
 SETTINGS = AdhesionSettings(soc=[1.0, 1 / 3], contact_placements=2, vacancy_orders=2, n_draws=4, n_bootstrap=200)
 FIDELITY = Fidelity("test", "0" * 64)

@@ -7,11 +7,11 @@ from phase_toys import phase, run, toy_answer
 from pymatgen.core import Composition
 from pymatgen.entries.computed_entries import ComputedEntry
 
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.errors import UserError
-from screening.properties.competing import check_elements, phases_flow, without_compounds
-from screening.properties.phase_files import cached_energies, cached_path, read_energies, remember
-from screening.properties.phases import PhaseEnergy
+from screening.properties.stability.competing import check_elements, phases_flow, without_compounds
+from screening.properties.stability.phase_files import cached_energies, cached_path, read_energies, remember
+from screening.properties.stability.phases import PhaseEnergy
 
 FIDELITY = Fidelity("toy", "0" * 64)
 

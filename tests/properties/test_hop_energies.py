@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from screening.properties.hop_energies import NetworkEnergies, network_energies
-from screening.structures.hop_classes import HopClass, Orbits
+from screening.properties.migration.hop_energies import NetworkEnergies, network_energies
+from screening.structures.hops.hop_classes import HopClass, Orbits
 
 NEAR: HopClass = ("vacancy", 0, 2)
 FAR: HopClass = ("vacancy", 0, 5)

@@ -6,8 +6,8 @@ from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, GrandPot
 from pymatgen.core import Composition, Element
 
 from screening.errors import UserError
-from screening.properties import hull
-from screening.properties.hull import HullEntry
+from screening.properties.stability import hull
+from screening.properties.stability.hull import HullEntry
 
 LI = Element("Li")
 

@@ -11,15 +11,15 @@ from ase import Atoms
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import BulkSettings, MigrationSettings
-from screening.engine.records import Fidelity, Record
-from screening.engine.run import run_tasks
+from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import Flow, NebTask, RelaxTask, Result, Task, recipe_key
 from screening.potentials.registry import load_potential
 from screening.properties.bulk import DopedBulk
-from screening.properties.migration import migration_flow, reject_reason
-from screening.structures.crystals import load_crystal
-from screening.structures.hops import hop_network
-from screening.structures.supercells import isotropic_supercell
+from screening.properties.migration.migration import migration_flow, reject_reason
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.hops import hop_network
+from screening.structures.hops.supercells import isotropic_supercell
 
 FIDELITY = Fidelity("model", "0" * 64)
 SETTINGS = MigrationSettings(min_image_distance=8.0, n_fu=12, hops="network", max_hops=6, n_images=3)
@@ -71,7 +71,7 @@ def magnesium() -> DopedBulk:
 
 @pytest.fixture(scope="module")
 def excess() -> DopedBulk:
-    from screening.structures.voids import octahedral_voids
+    from screening.structures.hops.voids import octahedral_voids
 
     host = isotropic_supercell(load_crystal("LiNbO3"), 12)
     voids = octahedral_voids(host)

@@ -6,9 +6,9 @@ import pytest
 from screening.config import load_settings
 from screening.engine.tasks import Flow, Result, Task
 from screening.errors import CandidateFailed
-from screening.properties.parent import ParentInterface, relax_parent
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import Parent, find_parents, gap_of
+from screening.properties.adhesion.parent import ParentInterface, relax_parent
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.interface import Parent, find_parents, gap_of
 
 SETTINGS = load_settings("quick", None, {})
 

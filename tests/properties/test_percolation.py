@@ -8,7 +8,7 @@ import networkx as nx
 import numpy as np
 import pytest
 
-from screening.properties.percolation import Edge, percolation_barrier
+from screening.properties.migration.percolation import Edge, percolation_barrier
 
 X, Y, Z = (1, 0, 0), (0, 1, 0), (0, 0, 1)
 ORIGIN = (0, 0, 0)

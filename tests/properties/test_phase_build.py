@@ -6,12 +6,12 @@ import math
 import pytest
 from phase_toys import phase
 
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.errors import UserError
-from screening.properties import phase_build
-from screening.properties.phase_build import build_energies, distance_to_others, judge_distances
-from screening.properties.phase_files import read_energies
-from screening.structures.phases import load_phases, parse_facts
+from screening.properties.stability import phase_build
+from screening.properties.stability.phase_build import build_energies, distance_to_others, judge_distances
+from screening.properties.stability.phase_files import read_energies
+from screening.structures.crystals.phases import load_phases, parse_facts
 
 BY_NAME = {f.name: f for f in load_phases({"Li", "Mg", "O"})}
 SMALL = [BY_NAME[name] for name in ("Li", "O2", "MgO", "Mg", "Li2O")]

@@ -9,9 +9,9 @@ from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry,
 from pymatgen.core import Composition, Element
 
 from screening.errors import UserError
-from screening.properties import hull
-from screening.properties.hull import HullEntry
-from screening.properties.reactivity import Reactant, Reaction, most_reactive
+from screening.properties.stability import hull
+from screening.properties.stability.hull import HullEntry
+from screening.properties.stability.reactivity import Reactant, Reaction, most_reactive
 
 LI = Element("Li")
 

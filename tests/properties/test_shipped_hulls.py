@@ -6,14 +6,14 @@ import pytest
 from phase_toys import run
 
 from screening.assets import asset
-from screening.engine.records import Fidelity
-from screening.properties import hull
-from screening.properties.competing import phases_flow
-from screening.properties.phase_build import MAX_ABOVE_HULL, distance_to_others
-from screening.properties.phase_files import read_energies
-from screening.properties.phases import MAX_VOLUME_CHANGE, PhaseEnergy
-from screening.properties.window import formula_window
-from screening.structures.phases import load_phases
+from screening.engine.running.records import Fidelity
+from screening.properties.stability import hull
+from screening.properties.stability.competing import phases_flow
+from screening.properties.stability.phase_build import MAX_ABOVE_HULL, distance_to_others
+from screening.properties.stability.phase_files import read_energies
+from screening.properties.stability.phases import MAX_VOLUME_CHANGE, PhaseEnergy
+from screening.properties.stability.window import formula_window
+from screening.structures.crystals.phases import load_phases
 
 POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
 FACTS = {f.name: f for f in load_phases()}

@@ -15,14 +15,14 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import StabilitySettings
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.engine.tasks import RelaxTask, Result
 from screening.errors import CandidateFailed
 from screening.properties.bulk import DopedBulk
-from screening.properties.corrections import correction, mp_parameters
-from screening.properties.phases import PASSED, PhaseEnergy, gate, phase_energy
-from screening.properties.stability import loosest_li, stability_flow
-from screening.structures.phases import load_phases, phase_structures
+from screening.properties.stability.corrections import correction, mp_parameters
+from screening.properties.stability.phases import PASSED, PhaseEnergy, gate, phase_energy
+from screening.properties.stability.stability import loosest_li, stability_flow
+from screening.structures.crystals.phases import load_phases, phase_structures
 
 FIDELITY = Fidelity("toy", "0" * 64)
 SETTINGS = StabilitySettings()

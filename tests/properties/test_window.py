@@ -13,12 +13,12 @@ from rich.console import Console
 
 from screening.assets import asset
 from screening.chemistry.formula import read_formula
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.errors import UserError
-from screening.properties import hull
-from screening.properties.phase_files import read_energies
-from screening.properties.phases import PhaseEnergy
-from screening.properties.window import formula_window, parse_formula, reactions_with, window_document
+from screening.properties.stability import hull
+from screening.properties.stability.phase_files import read_energies
+from screening.properties.stability.phases import PhaseEnergy
+from screening.properties.stability.window import formula_window, parse_formula, reactions_with, window_document
 from screening.report.window import plot_name, print_reactions, window_figure
 
 LI, S = phase("Li", {"Li": 1}, -2.0), phase("S", {"S": 1}, -4.0)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from screening.engine.records import Fidelity
+from screening.engine.running.records import Fidelity
 from screening.potentials.registry import load_potential
-from screening.properties import competing, phase_files
-from screening.properties.competing import compute_phases
+from screening.properties.stability import competing, phase_files
+from screening.properties.stability.competing import compute_phases
 
 
 @pytest.fixture

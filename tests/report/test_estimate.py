@@ -7,8 +7,9 @@ from functools import cache
 import pytest
 from rich.console import Console
 
-from screening.campaign.campaign import Campaign, prepare
-from screening.campaign.estimate import Estimate, estimate
+from screening.campaign.estimate import Estimate
+from screening.campaign.prepare import prepare
+from screening.campaign.request import Campaign
 from screening.report.estimate import duration, print_plan
 
 
@@ -17,7 +18,7 @@ def planned(preset: str) -> tuple[Campaign, Estimate]:
     campaign = prepare(
         dopants="Zr", x="1/12,3/12", preset=preset, config=None, out=None, device="cpu", workers=2, overrides={}
     )
-    return campaign, estimate(campaign)
+    return campaign, campaign.cost
 
 
 def plan(preset: str, *, full: bool) -> str:

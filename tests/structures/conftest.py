@@ -6,8 +6,8 @@ import pytest
 from ase import Atoms
 
 from screening.config import InterfaceSettings
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import Parent, find_parents
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.interface import Parent, find_parents
 
 
 def relaxed_host() -> Atoms:

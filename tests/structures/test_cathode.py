@@ -5,7 +5,8 @@ import pytest
 from ase.build import make_supercell
 
 from screening.errors import UserError
-from screening.structures.cathode import (
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.cathode import (
     cathode_bulk,
     cathode_composition,
     decorate_cathode,
@@ -13,7 +14,6 @@ from screening.structures.cathode import (
     layered_cell,
     realisable_counts,
 )
-from screening.structures.crystals import load_crystal
 
 
 @pytest.mark.parametrize(

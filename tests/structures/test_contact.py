@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from screening.structures.contact import contact_metrics, coordination, li_transferred, reacted
-from screening.structures.interface import Parent, shift
+from screening.structures.interfaces.contact import contact_metrics, coordination, li_transferred, reacted
+from screening.structures.interfaces.interface import Parent, shift
 
 
 def _toy(offset: float = 0.0) -> Atoms:

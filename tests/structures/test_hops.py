@@ -11,13 +11,13 @@ from ase import Atoms
 from ase.geometry import find_mic
 
 from screening.errors import CandidateFailed
-from screening.properties.percolation import Edge, percolation_barrier
-from screening.structures.crystals import load_crystal
-from screening.structures.hop_classes import _without_carrier, plan_hops, shells, site_classes, symmetry_orbits
-from screening.structures.hop_ends import band_ends, collapse_reason, endpoint, same_end
-from screening.structures.hops import HopNetwork, carrier_rule, hop_network
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.properties.migration.percolation import Edge, percolation_barrier
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.hop_classes import _without_carrier, plan_hops, shells, site_classes, symmetry_orbits
+from screening.structures.hops.hop_ends import band_ends, collapse_reason, endpoint, same_end
+from screening.structures.hops.hops import HopNetwork, carrier_rule, hop_network
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
 
 CUTOFF = 4.2
 

@@ -5,10 +5,10 @@ from ase.neighborlist import neighbor_list
 
 from screening.config import InterfaceSettings
 from screening.errors import UserError
-from screening.structures.cathode import delithiate
-from screening.structures.crystals import load_crystal
-from screening.structures.interface import Parent, combine, find_parents, gap_of, pull_apart, shift, split
-from screening.structures.slabs import assign_planes, is_polar, make_slab, primitive_with_miller
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.interfaces.cathode import delithiate
+from screening.structures.interfaces.interface import Parent, combine, find_parents, gap_of, pull_apart, shift, split
+from screening.structures.interfaces.slabs import assign_planes, is_polar, make_slab, primitive_with_miller
 
 
 def _vacuum(atoms: Atoms) -> float:

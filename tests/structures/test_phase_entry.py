@@ -7,8 +7,8 @@ from pymatgen.core import Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
-from screening.structures.phase_entry import entry_from_structure
-from screening.structures.phases import load_phases, parse_facts, phase_structures, resolve_isotype
+from screening.structures.crystals.phase_entry import entry_from_structure
+from screening.structures.crystals.phases import load_phases, parse_facts, phase_structures, resolve_isotype
 
 LIF = {
     "name": "LiF",

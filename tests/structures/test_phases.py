@@ -6,9 +6,9 @@ from pymatgen.core import Composition
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
-from screening.properties.phases import shortest_distance
-from screening.structures.phase_orderings import _levels
-from screening.structures.phases import load_phases, parse_facts, phase_structures, space_group_number
+from screening.properties.stability.phases import shortest_distance
+from screening.structures.crystals.phase_orderings import _levels
+from screening.structures.crystals.phases import load_phases, parse_facts, phase_structures, space_group_number
 
 NAMES = [facts.name for facts in load_phases()]
 

@@ -5,8 +5,8 @@ import pytest
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.errors import CandidateFailed
-from screening.structures.interface import Parent, split
-from screening.structures.placements import place
+from screening.structures.interfaces.interface import Parent, split
+from screening.structures.interfaces.placements import place
 
 PRISTINE = Candidate(host="LiNbO3", n_fu=12)
 

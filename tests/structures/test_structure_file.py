@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from pymatgen.core import Lattice, Molecule, Structure
 from typer.testing import CliRunner
 
-from screening.cli.phases import phases_app
+from screening.cli.commands.phases import phases_app
 from screening.errors import UserError
-from screening.structures.structure_file import read_structure, read_structures
+from screening.structures.files.structure_file import read_structure, read_structures
 from screening.validation.label import read_structures as structures_to_label
 
 ROWS = ["0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0", ".5 .5 .5", ".5 0 0", "0 .5 0", "0 0 .5"]

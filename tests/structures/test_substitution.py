@@ -6,10 +6,16 @@ from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
-from screening.properties.phases import shortest_distance
-from screening.structures.phases import PREDICTED, PhaseFacts, phase_structures, space_group_number
-from screening.structures.substitution import elemental_phases, predict, substituted_phases, substitutions
-from screening.structures.substitution_templates import Template, known_ions, likely_charges, stand_in, templates
+from screening.properties.stability.phases import shortest_distance
+from screening.structures.crystals.phases import PREDICTED, PhaseFacts, phase_structures, space_group_number
+from screening.structures.crystals.substitution import elemental_phases, predict, substituted_phases, substitutions
+from screening.structures.crystals.substitution_templates import (
+    Template,
+    known_ions,
+    likely_charges,
+    stand_in,
+    templates,
+)
 
 
 @pytest.fixture(scope="module")

@@ -3,8 +3,8 @@ import pytest
 from ase import Atoms
 
 from screening.errors import UserError
-from screening.structures.crystals import formula_units, load_crystal
-from screening.structures.supercells import (
+from screening.structures.crystals.crystals import formula_units, load_crystal
+from screening.structures.hops.supercells import (
     _hermite_normal_forms,
     isotropic_supercell,
     primitive_cell,

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from screening.structures.crystals import load_crystal
-from screening.structures.supercells import isotropic_supercell
-from screening.structures.voids import octahedral_voids
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.hops.supercells import isotropic_supercell
+from screening.structures.hops.voids import octahedral_voids
 
 
 @pytest.mark.parametrize("name", ["LiNbO3", "LiTaO3"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from screening.cli.ui import check_store
+from screening.cli.commands.ui import check_store
 from screening.errors import UserError
 from screening.tracking.mlflow_tracking import track_status
 from screening.tracking.session import open_client, quietly

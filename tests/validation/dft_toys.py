@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from screening.engine.records import Record
-from screening.validation.calculation import Calculation, Frame, Method
+from screening.engine.running.records import Record
+from screening.training_data.calculation import Calculation, Frame, Method
 from screening.validation.jobs import Manifest
 
 PBE = Method(engine="vasp", functional="pbe", cutoff=500.0)

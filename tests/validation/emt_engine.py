@@ -11,9 +11,9 @@ from ase.calculators.emt import EMT
 from ase.io import read, write
 from ase.optimize import BFGS
 
-from screening.validation.calculation import Calculation, CalculationUnreadable, Frame, Method
-from screening.validation.engines import CalculationFailed
+from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method
 from screening.validation.jobs import Job
+from screening.validation.protocols import CalculationFailed
 
 
 @dataclass

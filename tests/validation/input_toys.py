@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 from ase.constraints import FixAtoms
 
-from screening.structures.crystals import load_crystal
+from screening.structures.crystals.crystals import load_crystal
 from screening.validation.jobs import Job
 
 

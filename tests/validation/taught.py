@@ -11,7 +11,7 @@ from ase.io import write
 
 from screening.potentials.base import Potential
 from screening.potentials.registry import load_potential
-from screening.structures.phases import load_phases, phase_structures
+from screening.structures.crystals.phases import load_phases, phase_structures
 
 DOPED = "Mg-LiNbO3"
 """LiNbO3 with Mg for one Li and a vacancy for the other: 9 atoms."""

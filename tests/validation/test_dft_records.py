@@ -8,7 +8,7 @@ from dft_toys import DOPED, MLIP, PBE, PHASES, bulk_jobs, calculation, job, mani
 from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry, PhaseDiagram
 from pymatgen.core import Composition, Element
 
-from screening.validation.dft_records import records_from
+from screening.validation.records.records import records_from
 
 # --- adhesion --------------------------------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from screening.validation.energy_shifts import fit_shifts
+from screening.training_data.energy_shifts import fit_shifts
 
 SHIFTS = {"Li": -1.25, "Nb": 3.5, "O": 0.375, "Mg": -0.0625}
 

@@ -11,12 +11,13 @@ from screening.files import sha256_of
 from screening.potentials.model_card import read_card
 from screening.potentials.registry import load_potential
 from screening.potentials.weights import write_weights
-from screening.validation.energy_shifts import fit_shifts
-from screening.validation.finetune import TrainingSettings, backend_of, finetune
-from screening.validation.finetune_chgnet import _dataset
-from screening.validation.finetune_sevennet import _graphs
-from screening.validation.potential_errors import errors_of
-from screening.validation.training_set import read_frames
+from screening.retraining.backend import TrainingSettings
+from screening.retraining.chgnet import _dataset
+from screening.retraining.finetune import backend_of, finetune
+from screening.retraining.potential_errors import errors_of
+from screening.retraining.sevennet import _graphs
+from screening.training_data.energy_shifts import fit_shifts
+from screening.training_data.training_set import read_frames
 
 BASES = {"chgnet": "chgnet", "sevennet": "sevennet-0"}
 

@@ -11,14 +11,14 @@ from ase import Atoms
 from ase.build import molecule
 from ase.io import read
 
-from screening.engine.runlock import run_lock
-from screening.structures.crystals import load_crystal
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.engines import CalculationFailed
-from screening.validation.gpaw_settings import GpawSettings
+from screening.engine.running.runlock import run_lock
+from screening.structures.crystals.crystals import load_crystal
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
 from screening.validation.label import label, read_structures
-from screening.validation.settings import load_validation_settings
+from screening.validation.programs import load_validation_settings
+from screening.validation.protocols import CalculationFailed
 
 pytest.importorskip("gpaw", reason="the extra gpaw is not installed")
 
@@ -34,7 +34,7 @@ def hydrogen() -> Atoms:
 
 
 def engine(settings: GpawSettings = CHEAP):
-    from screening.validation.gpaw_engine import GpawEngine
+    from screening.validation.gpaw.engine import GpawEngine
 
     return GpawEngine(settings)
 

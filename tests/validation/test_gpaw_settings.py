@@ -7,8 +7,8 @@ from ase import Atoms
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
-from screening.structures.crystals import load_crystal
-from screening.validation.settings import load_validation_settings
+from screening.structures.crystals.crystals import load_crystal
+from screening.validation.programs import load_validation_settings
 
 NOT_A_CHOICE = {"name", "engine", "functional", "why"}
 

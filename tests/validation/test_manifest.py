@@ -6,13 +6,13 @@ from ase.build import bulk
 from input_toys import job, slab, vacancy_path
 
 from screening.errors import UserError
-from screening.structures.crystals import load_crystal
-from screening.structures.phases import load_phases, phase_structures
-from screening.validation.cost import core_hours, rounded
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.crystals.phases import load_phases, phase_structures
+from screening.structures.elements import by_element
+from screening.validation.folders.cost import core_hours, rounded
+from screening.validation.folders.manifest import find_twins, write_manifest
 from screening.validation.jobs import read_manifest
-from screening.validation.manifest import find_twins, write_manifest
-from screening.validation.plan import by_element
-from screening.validation.settings import load_validation_settings
+from screening.validation.programs import load_validation_settings
 
 KIM = load_validation_settings("kim2026")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from screening.validation.agreement import agreement
-from screening.validation.scales import same_scale, scales_of
+from screening.campaign.ranking.agreement import agreement
+from screening.fidelity import same_scale, scales_of
 
 
 def test_a_right_order_with_wrong_values():

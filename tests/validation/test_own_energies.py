@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from dft_toys import calculation, manifest
 
-from screening.engine.records import Record
-from screening.validation.dft_records import records_from
+from screening.engine.running.records import Record
+from screening.validation.records.records import records_from
 
 DATA = Path(__file__).parent / "data" / "validated-run.json"
 

@@ -8,16 +8,17 @@ from ase import Atoms
 from tiny_run import MG, screen
 
 from screening.campaign.validate import choose, plan_validation, potential_records
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.engine.tasks import Result
 from screening.errors import UserError
-from screening.structures.phases import load_phases
+from screening.structures.crystals.phases import load_phases
 from screening.validation.jobs import read_manifest
-from screening.validation.plan import Screen, roles_of
-from screening.validation.plan_hops import hop_jobs
-from screening.validation.plan_interface import interface_jobs
-from screening.validation.settings import load_validation_settings
+from screening.validation.plan.hops import hop_jobs
+from screening.validation.plan.interface import interface_jobs
+from screening.validation.plan.plan import roles_of
+from screening.validation.plan.screened import ScreenedRun
+from screening.validation.programs import load_validation_settings
 
 HOST = "LiNbO3"
 
@@ -228,7 +229,7 @@ def test_incomplete_store_is_named(tiny_run_folder, tmp_path):
         def get(self, key: str) -> Result | None:
             return None
 
-    incomplete = Screen(candidates=[HOST], records=records, store=Empty(), labels={}, n_fu=12)
+    incomplete = ScreenedRun(candidates=[HOST], records=records, store=Empty(), labels={}, n_fu=12)
     with pytest.raises(UserError, match="complete"):
         hop_jobs(incomplete, HOST)
 
@@ -264,7 +265,9 @@ def hop_screen(details, value=1.0):
     shelf = Shelf({key: result(key, 3) for key in ["end", *keys]})
     shelf["end"] = result("end")
     made = record("migration_barrier", ["end", *keys], {"carrier_source": "compensating", **details}, value)
-    return Screen(candidates=["Mg"], records={("Mg", "migration_barrier", ""): made}, store=shelf, labels={}, n_fu=12)
+    return ScreenedRun(
+        candidates=["Mg"], records={("Mg", "migration_barrier", ""): made}, store=shelf, labels={}, n_fu=12
+    )
 
 
 def chosen(screen_):
@@ -301,7 +304,7 @@ def test_the_vacancy_order_is_that_of_the_lowest_substrate():
     for n, key in enumerate(keys):
         shelf[key].energy = float(n)
     made = record("work_of_adhesion", keys, {"orders": orders, "area": 25.0, "y": 1 / 3})
-    found = Screen(
+    found = ScreenedRun(
         candidates=["Mg"],
         records={("Mg", "work_of_adhesion", "y0.333"): made},
         store=shelf,

@@ -11,12 +11,13 @@ from taught import DOPED, FIDELITY, crystal, label, shaken, taught, write_data
 
 from screening.errors import UserError
 from screening.potentials.registry import load_potential
-from screening.validation import retrain as module
-from screening.validation.finetune import Epoch, Tuned
-from screening.validation.forgetting import MAX_ENERGY_CHANGE, compare_crystals
-from screening.validation.potential_errors import Errors
-from screening.validation.retrain import RetrainSettings, check_target, judge, retrain
-from screening.validation.training_set import read_frames, split_frames
+from screening.retraining import retrain as module
+from screening.retraining.finetune import Epoch, Tuned
+from screening.retraining.forgetting import MAX_ENERGY_CHANGE, compare_crystals
+from screening.retraining.potential_errors import Errors
+from screening.retraining.retrain import check_target, judge, retrain
+from screening.retraining.verdict import RetrainSettings
+from screening.training_data.training_set import read_frames, split_frames
 
 ZERO_POINTS = {"Li": 1.5, "Mg": -0.75, "Nb": 3.25, "O": -2.0}
 CRYSTALS = ("LiNbO3", "MgO")
@@ -101,7 +102,7 @@ def test_card_says_what_was_done(taught_outcome):
 
 def test_reloaded_potential_has_the_errors_of_the_card(taught_outcome):
     """The checkpoint, read back by name, is the model that was judged."""
-    from screening.validation.potential_errors import errors_of
+    from screening.retraining.potential_errors import errors_of
 
     potential = load_potential(str(taught_outcome.outcome.folder), "cpu")
     card = taught_outcome.outcome.card

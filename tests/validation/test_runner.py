@@ -10,9 +10,9 @@ from ase.calculators.emt import EMT
 from emt_engine import EmtEngine
 
 from screening.errors import UserError
-from screening.validation.engines import CommandDied, EngineUnusable
-from screening.validation.folders import state_of, write_job
+from screening.validation.folders.folders import state_of, write_job
 from screening.validation.jobs import Job
+from screening.validation.protocols import CommandDied, EngineUnusable
 from screening.validation.runner import ordered, run_jobs, write_jobs
 
 

@@ -7,10 +7,10 @@ import pytest
 from ase.io import read
 
 from screening.assets import asset
-from screening.validation.gpaw_settings import GpawSettings
-from screening.validation.library import DataLibrary
-from screening.validation.settings import load_validation_settings
-from screening.validation.training_set import groups_of, read_frames
+from screening.training_data.library import DataLibrary
+from screening.training_data.training_set import groups_of, read_frames
+from screening.validation.gpaw.settings import GpawSettings
+from screening.validation.programs import load_validation_settings
 
 FOLDER = asset("datasets", "dft", "niobates")
 LARGE = asset("datasets", "dft", "slabs")

@@ -10,8 +10,8 @@ from dft_toys import MLIP, record
 
 from screening.errors import UserError
 from screening.potentials.registry import built_in_base
-from screening.validation.softening import fit_softening, load_softening, softening_of
-from screening.validation.softening_line import Pair, fit_line
+from screening.retraining.softening import fit_softening, load_softening, softening_of
+from screening.retraining.softening_line import Pair, fit_line
 
 DFT = "dft:vasp-pbe:kim2026"
 

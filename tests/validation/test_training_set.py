@@ -5,7 +5,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from taught import write_data
 
 from screening.errors import UserError
-from screening.validation.training_set import fidelity_of, groups_of, read_frames, reduced_formula, split_frames
+from screening.training_data.training_set import fidelity_of, groups_of, read_frames, reduced_formula, split_frames
 
 DFT = "dft:gpaw-pbe:gpaw-pbe"
 

@@ -12,12 +12,12 @@ from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 from pymatgen.io.vasp.sets import MPRelaxSet, MPStaticSet
 
 from screening.errors import UserError
-from screening.structures.crystals import load_crystal
-from screening.structures.phases import load_phases
-from screening.validation.plan import by_element
-from screening.validation.plan_phases import phase_jobs
-from screening.validation.settings import load_validation_settings
-from screening.validation.vasp_inputs import write_vasp_inputs
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.crystals.phases import load_phases
+from screening.structures.elements import by_element
+from screening.validation.plan.phases import phase_jobs
+from screening.validation.programs import load_validation_settings
+from screening.validation.vasp.inputs import write_vasp_inputs
 
 EVERYWHERE = {
     "ENCUT": 500.0, "PREC": "Accurate", "EDIFF": 1e-5, "ISPIN": 2, "ISMEAR": 0, "SIGMA": 0.05, "ISYM": 0, "LASPH": True,

@@ -11,10 +11,10 @@ from pymatgen.io.vasp.sets import MPRelaxSet
 
 from screening.assets import asset
 from screening.errors import UserError
-from screening.structures.crystals import load_crystal
-from screening.structures.phases import load_phases
+from screening.structures.crystals.crystals import load_crystal
+from screening.structures.crystals.phases import load_phases
 from screening.validation.kpoints import grid_by_spacing, reciprocal_lengths, spacing_of, time_reversal_points
-from screening.validation.settings import available_settings, load_validation_settings
+from screening.validation.programs import available_settings, load_validation_settings
 from screening.validation.valence import potcar_title, valence_electrons
 
 

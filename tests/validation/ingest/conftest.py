@@ -7,8 +7,8 @@ import pytest
 from pymatgen.io.vasp.inputs import Poscar
 from vasp_runs import VPMDK, PaperLike, nickel_oxide, write_inputs
 
-from screening.validation import custodian_run
-from screening.validation.vasp_engine import run_vasp_job
+from screening.validation.vasp import custodian as custodian_run
+from screening.validation.vasp.engine import run_vasp_job
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,6 +68,6 @@ def paper(monkeypatch) -> PaperLike:
         return settings
 
     for module in ("ingest", "check"):
-        monkeypatch.setattr(f"screening.validation.{module}.load_validation_settings", load)
-    monkeypatch.setattr("screening.validation.check.available_settings", lambda: {"paper": Path("paper.yaml")})
+        monkeypatch.setattr(f"screening.validation.ingest.{module}.load_validation_settings", load)
+    monkeypatch.setattr("screening.validation.ingest.check.available_settings", lambda: {"paper": Path("paper.yaml")})
     return settings

@@ -7,8 +7,14 @@ import pytest
 from ase.build import bulk
 from vasp_runs import TITLES, PaperLike
 
-from screening.validation.calculation import Calculation, Frame, Method
-from screening.validation.check import as_settings, check_convergence, check_method, match_settings, own_settings_name
+from screening.training_data.calculation import Calculation, Frame, Method
+from screening.validation.ingest.check import (
+    as_settings,
+    check_convergence,
+    check_method,
+    match_settings,
+    own_settings_name,
+)
 
 METHOD = Method(
     engine="vasp", functional="pbe", hubbard={"Ni": 6.0}, cutoff=500.0, potentials=TITLES, kpoints=(4, 4, 4), spin=True
@@ -105,8 +111,8 @@ def test_settings_are_found_by_agreement(paper):
 
 def test_settings_that_agree_equally_are_left_to_the_user(monkeypatch):
     known = {"one": PaperLike("one"), "two": PaperLike("two"), "high": PaperLike("high", cutoff=450.0)}
-    monkeypatch.setattr("screening.validation.check.available_settings", lambda: known)
-    monkeypatch.setattr("screening.validation.check.load_validation_settings", known.get)
+    monkeypatch.setattr("screening.validation.ingest.check.available_settings", lambda: known)
+    monkeypatch.setattr("screening.validation.ingest.check.load_validation_settings", known.get)
     settings, reason = match_settings(calculation())
     assert settings is None
     assert "agrees with one and two" in reason

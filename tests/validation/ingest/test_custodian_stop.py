@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from vasp_runs import nickel_oxide, write_inputs
 
-from screening.stopping import Stopped, stop_signals
-from screening.threads import VARIABLES, set_environment
-from screening.validation.custodian_run import Died, run_custodian
+from screening.process.stopping import Stopped, stop_signals
+from screening.process.threads import VARIABLES, set_environment
+from screening.validation.vasp.custodian import Died, run_custodian
 
 
 def is_alive(pid: int) -> bool:
@@ -38,7 +38,7 @@ def test_vasp_does_not_outlive_a_stop(tmp_path: Path) -> None:
 
 
 def test_vasp_sees_what_the_user_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("screening.threads._found", {})
+    monkeypatch.setattr("screening.process.threads._found", {})
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MKL_NUM_THREADS", "4")

@@ -12,13 +12,14 @@ from ase.io import read
 from ase.optimize import BFGS
 
 from screening.errors import UserError
-from screening.validation import library as library_module
-from screening.validation import library_files
-from screening.validation.calculation import Calculation, Frame, Method
-from screening.validation.library import ENERGY_TOLERANCE, DataLibrary
-from screening.validation.library_files import Accepted
-from screening.validation.same_structure import MAX_DISPLACEMENT, Shape, same_structure
-from screening.validation.training_frames import training_frames
+from screening.training_data import library as library_module
+from screening.training_data import library_files
+from screening.training_data.calculation import Calculation, Frame, Method
+from screening.training_data.library import ENERGY_TOLERANCE, DataLibrary
+from screening.training_data.library_files import Accepted
+from screening.training_data.same_structure import same_structure
+from screening.training_data.shapes import MAX_DISPLACEMENT, Shape
+from screening.training_data.training_frames import training_frames
 
 
 def computed(atoms: Atoms, shift: float = 0.0) -> Frame:

@@ -10,9 +10,9 @@ from ase.calculators.emt import EMT
 from ase.io import write
 from vasp_runs import write_inputs
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.find import find_calculations
-from screening.validation.read_gpaw import hubbard_of_setups, read_gpw
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.gpaw.read import hubbard_of_setups, read_gpw
+from screening.validation.ingest.find import find_calculations
 
 
 def outcome(path, **options):

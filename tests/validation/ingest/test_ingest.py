@@ -16,12 +16,12 @@ from typer.testing import CliRunner
 from vasp_runs import PaperLike, look_like_vasp
 
 from screening.cli.app import app
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.library import DataLibrary
-from screening.validation.read_vasp import read_vasp
+from screening.training_data.library import DataLibrary
+from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 SIMULATED = IngestOptions(allow_simulated=True)
 
@@ -252,9 +252,9 @@ def finished_jobs(monkeypatch):
             for name, bulk in gaps.items()
         )  # fmt: skip
 
-    module = types.ModuleType("screening.validation.dft_records")
+    module = types.ModuleType("screening.validation.records.records")
     module.records_from = records_from
-    monkeypatch.setitem(sys.modules, "screening.validation.dft_records", module)
+    monkeypatch.setitem(sys.modules, "screening.validation.records.records", module)
     return seen
 
 

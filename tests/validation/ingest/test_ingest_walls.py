@@ -13,16 +13,16 @@ from ase.io import write
 from typer.testing import CliRunner
 
 from screening.cli.app import app
-from screening.engine.records import Record
-from screening.engine.store import RecordStore
+from screening.engine.running.records import Record
+from screening.engine.running.store import RecordStore
 from screening.errors import UserError
-from screening.validation import ingest as ingest_module
-from screening.validation import library
-from screening.validation.calculation import Calculation
-from screening.validation.find import Found, find_calculations
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.library import DataLibrary
-from screening.validation.shown_names import name_below, names_of_roots, plain
+from screening.training_data import library
+from screening.training_data.calculation import Calculation
+from screening.training_data.library import DataLibrary
+from screening.typed.shown_names import name_below, names_of_roots, plain
+from screening.validation.ingest import ingest as ingest_module
+from screening.validation.ingest.find import Found, find_calculations
+from screening.validation.ingest.ingest import IngestOptions, ingest
 
 OWN = "dft:vasp-pbe:kim2026"
 
@@ -205,7 +205,7 @@ def test_nothing_that_is_no_number_gets_into_the_training_set(tmp_path, monkeypa
 
 
 def _calculation(atoms: Atoms, forces) -> Calculation:
-    from screening.validation.calculation import Frame, Method
+    from screening.training_data.calculation import Frame, Method
 
     return Calculation(
         source="x", method=Method(engine="vasp", functional="pbe"), electronic_converged=True, settings="kim2026",
@@ -276,7 +276,7 @@ def test_interruption_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("screening.validation.library_files.yaml.dump", interrupted)
+    monkeypatch.setattr("screening.training_data.library_files.yaml.dump", interrupted)
     with pytest.raises(KeyboardInterrupt):
         ingest([frames_in(tmp_path / "two", 2)], tmp_path / "data", IngestOptions())
     monkeypatch.undo()

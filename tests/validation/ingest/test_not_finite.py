@@ -9,14 +9,14 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write as write_atoms
 from hand_written import STARS, Run, Step, outcar, relaxation, write
 
-from screening.validation.calculation import Calculation, Frame, Method, NotFinite
-from screening.validation.check import check_convergence
-from screening.validation.gpaw_engine import read_gpaw_folder
-from screening.validation.gpaw_settings import GpawSettings
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.library import DataLibrary
-from screening.validation.read_outcar import read_outcar
-from screening.validation.read_vasp import read_vasp
+from screening.training_data.calculation import Calculation, Frame, Method, NotFinite
+from screening.training_data.library import DataLibrary
+from screening.validation.gpaw.read import read_gpaw_folder
+from screening.validation.gpaw.settings import GpawSettings
+from screening.validation.ingest.check import check_convergence
+from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.vasp.outputs.read_outcar import read_outcar
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 FIRST, GOOD = Step(-11.5, 0.5), Step(-12.0, 0.01)
 BROKEN = {

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from hand_written import Run, write
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.find import find_calculations
-from screening.validation.other_outputs import why_no_output
-from screening.validation.read_vasp import read_vasp
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.ingest.find import find_calculations
+from screening.validation.vasp.outputs.other_outputs import why_no_output
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
 def outcome(path):

@@ -6,11 +6,11 @@ from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import write
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.extxyz_names import is_total_charge, meaning_of, words_of
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.library import DataLibrary
-from screening.validation.read_extxyz import read_extxyz
+from screening.training_data.calculation import CalculationUnreadable
+from screening.training_data.library import DataLibrary
+from screening.validation.ingest.extxyz_names import is_total_charge, meaning_of, words_of
+from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.read_extxyz import read_extxyz
 
 LATTICE = 'Lattice="4.24 0 0 0 4.24 0 0 0 4.24" pbc="T T T"'
 

@@ -10,10 +10,10 @@ import pytest
 from ase.io import read
 from vasp_runs import TITLES, look_like_vasp
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.read_vasp import read_files, read_vasp
-from screening.validation.vasp_marks import find_simulation
-from screening.validation.vasp_method import functional_name, label_symbol, potcar_labels
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.vasp.outputs.marks import find_simulation
+from screening.validation.vasp.outputs.method import functional_name, label_symbol, potcar_labels
+from screening.validation.vasp.outputs.read_vasp import read_files, read_vasp
 
 GENUINE = Path(ase.test.__file__).parent / "testdata" / "vasp"
 

@@ -9,16 +9,9 @@ from ase.build import bulk, graphene, make_supercell
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from screening.validation.same_structure import (
-    MAX_ANGLE,
-    MAX_DISPLACEMENT,
-    MAX_STRAIN,
-    SAME_INPUT,
-    Shape,
-    compare,
-    same_structure,
-)
-from screening.validation.structure_index import StructureIndex
+from screening.training_data.same_structure import compare, same_structure
+from screening.training_data.shapes import MAX_ANGLE, MAX_DISPLACEMENT, MAX_STRAIN, SAME_INPUT, Shape
+from screening.training_data.structure_index import StructureIndex
 
 CELLS = ([[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 1, 0], [0, 1, 0], [0, -1, 1]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]])
 

@@ -6,12 +6,12 @@ import pytest
 from hand_written import Run, Step, write
 
 from screening.errors import UserError
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.find import find_calculations
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.library import DataLibrary
-from screening.validation.read_vasp import read_vasp
-from screening.validation.training_set import read_frames
+from screening.training_data.calculation import CalculationUnreadable
+from screening.training_data.library import DataLibrary
+from screening.training_data.training_set import read_frames
+from screening.validation.ingest.find import find_calculations
+from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
 def runs(folder, names, **incar):

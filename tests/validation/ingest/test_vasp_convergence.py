@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from hand_written import RELAX, Run, Step, outcar, relaxation, write
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.check import check_convergence
-from screening.validation.ingest import IngestOptions, ingest
-from screening.validation.read_outcar import read_outcar
-from screening.validation.read_vasp import read_vasp
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.ingest.check import check_convergence
+from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.vasp.outputs.read_outcar import read_outcar
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
 def read(folder, run, **more):

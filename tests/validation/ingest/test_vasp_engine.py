@@ -13,11 +13,11 @@ from pymatgen.core import Structure
 from vasp_runs import VPMDK, nickel_oxide, write_inputs
 
 from screening.errors import UserError
-from screening.validation import custodian_run
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.engines import CalculationFailed, CommandDied, EngineUnusable
-from screening.validation.read_vasp import read_vasp
-from screening.validation.vasp_engine import VaspEngine, is_finished, run_vasp_job, vasp_command
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.protocols import CalculationFailed, CommandDied, EngineUnusable
+from screening.validation.vasp import custodian as custodian_run
+from screening.validation.vasp.engine import VaspEngine, is_finished, run_vasp_job, vasp_command
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 # At its first start: relax three steps only, cut vasprun.xml in the middle, and die as by a failing node.
 DYING = """#!/bin/sh
@@ -86,7 +86,7 @@ def test_job_that_dies_goes_on_from_its_contcar_and_keeps_what_was_there(tmp_pat
 def test_killed_run_is_continued_by_the_next_call(tmp_path):
     folder = write_inputs(tmp_path / "job", nickel_oxide())
     code = (
-        "from pathlib import Path; from screening.validation.vasp_engine import run_vasp_job; import sys;"
+        "from pathlib import Path; from screening.validation.vasp.engine import run_vasp_job; import sys;"
         f"run_vasp_job(Path(sys.argv[1]), {['sh', '-c', 'touch OSZICAR; sleep 600']!r})"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], start_new_session=True)

@@ -8,8 +8,8 @@ from jobflow import run_locally
 from vasp_runs import VPMDK, nickel_oxide, write_inputs
 
 from screening.errors import UserError
-from screening.validation.read_vasp import read_vasp
-from screening.validation.vasp_flows import manifest_flow
+from screening.validation.vasp.flows import manifest_flow
+from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
 def manifest(folder, jobs: dict[str, list[str]], engine: str = "vasp"):

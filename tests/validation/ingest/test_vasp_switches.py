@@ -5,11 +5,11 @@ from hand_written import Run, outcar, write
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp.inputs import Poscar
 
-from screening.validation.calculation import CalculationUnreadable
-from screening.validation.read_outcar import read_outcar
-from screening.validation.read_vasp import read_vasp
-from screening.validation.vasp_method import functional_name, method_of_inputs
-from screening.validation.vasp_switches import is_on, numbers, read_incar
+from screening.training_data.calculation import CalculationUnreadable
+from screening.validation.vasp.outputs.method import functional_name, method_of_inputs
+from screening.validation.vasp.outputs.read_outcar import read_outcar
+from screening.validation.vasp.outputs.read_vasp import read_vasp
+from screening.validation.vasp.outputs.switches import is_on, numbers, read_incar
 
 VALUES = {"LDAUL": [2, -1], "LDAUU": [6.0, 0.0], "LDAUJ": [1.0, 0.0]}
 ECHO = "   LDAUL = 2 -1\n   LDAUU = 6.0 0.0\n   LDAUJ = 1.0 0.0"

@@ -11,7 +11,7 @@ from pathlib import Path
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
-from screening.validation.calculation import Method
+from screening.training_data.calculation import Method
 
 VPMDK = [sys.executable, "-m", "vpmdk_entry"]
 TITLES = {"Ni": "PAW_PBE Ni_pv 06Sep2000", "O": "PAW_PBE O 08Apr2002"}

@@ -1,0 +1,1 @@
+"""From records to the ranking: rows, scores, thresholds, and what DFT changes of it."""

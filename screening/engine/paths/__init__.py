@@ -1,0 +1,1 @@
+"""Paths between two minima: saddles, bands and the curves through them."""

@@ -1,0 +1,1 @@
+"""Tasks computed once: queue, workers, store, checkpoints and progress."""

@@ -1,0 +1,1 @@
+"""Families of universal potentials, one file each."""

@@ -1,0 +1,1 @@
+"""What a process is told: threads, signals, where its log goes."""

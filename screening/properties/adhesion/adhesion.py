@@ -1,0 +1,202 @@
+"""Adhesion: placement search at y = 1, the same placement at every y, and references for both slabs.
+
+The search goes in rounds: when putting host cations back into a doped winner leads the pristine interface lower, that
+interface becomes the parent and all candidates search again from it, so that nobody is better bound only because its
+search found a better coating. The flows only compute energies; `adhesion_records.py` turns the outcomes of all
+candidates into records, because the substrate reference at one (y, vacancy order) is shared by everybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from screening.chemistry.candidate import Candidate
+from screening.chemistry.compensation import rescale
+from screening.config import AdhesionSettings
+from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.properties.adhesion.basin_hopping import full_relaxation, lowest
+from screening.properties.adhesion.parent import ParentInterface, unreacted
+from screening.properties.adhesion.placement_search import (
+    back_substitute,
+    carry_over,
+    discharged,
+    draw_placements,
+    short_trials,
+)
+from screening.properties.adhesion.slab_references import (
+    coating_starts,
+    file_results,
+    half_starts,
+    relax_equilibrium,
+    substrate_starts,
+)
+from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, Search, Trial
+from screening.structures.interfaces.cathode import delithiate
+from screening.structures.interfaces.interface import split
+
+Steps = Generator[list[Task], list[Result], Any]
+
+LOWER_BY = 0.02
+"""eV per cell that count as a lower pristine interface (about 0.002 J/m2): ways into one minimum differ by less."""
+
+
+def search_flow(
+    candidate: Candidate, parent: ParentInterface, settings: AdhesionSettings, *, seed: int, round_: int = 1
+) -> Steps:
+    """Search placements at y = 1 from the parent and relax the best of them fully.
+
+    Returns
+    -------
+    Search
+    """
+    scaled = rescale(candidate, parent.geometry.coating_fu)
+    placements = draw_placements(candidate, parent, settings, seed=seed)
+    recipe: dict[str, Any] = {
+        "candidate": scaled.name,
+        "seed": seed,
+        "n_draws": settings.n_draws,
+        "parents": [parent.result.key],
+    }
+    starts = [discharged(carry_over(p.atoms, parent.cut, parent.relaxed), seed) for p in placements]
+    trials = yield from short_trials(placements, starts, recipe, settings)
+    order = sorted(range(len(trials)), key=lambda i: trials[i].interface.energy)[: settings.n_full]
+    places = [{"placement": trials[i].label, "where": trials[i].where, "y": 1.0} for i in order]
+    full = yield [
+        full_relaxation({**recipe, "step": "adhesion/relax", **place}, trials[i].interface.atoms, settings)
+        for i, place in zip(order, places, strict=True)
+    ]
+    winner, relaxed = min(zip(order, full, strict=True), key=lambda pair: (pair[1].failure is not None, pair[1].energy))
+    require(relaxed, "the interface")
+    if round_ > 1:
+        trials = [replace(t, label=f"{t.label} (round {round_})") for t in trials]
+    return Search(candidate=candidate, realised=scaled, trials=trials, winner=winner, relaxed=relaxed)
+
+
+def back_substitution_flow(
+    pristine: Search, doped: Sequence[Search], parent: ParentInterface, settings: AdhesionSettings, *, seed: int
+) -> Steps:
+    """Relax the pristine interface from every doped winner with host cations back on all sites.
+
+    Returns
+    -------
+    Search
+        `pristine` with one more trial when a doped winner led lower, otherwise `pristine` itself.
+    """
+    if not doped:
+        return pristine
+    starts = [discharged(back_substitute(s.relaxed.atoms, parent), seed) for s in doped]
+    recipe: dict[str, Any] = {"candidate": pristine.realised.name, "seed": seed}
+    shorts = yield [
+        RelaxTask(
+            recipe={**recipe, "step": "adhesion/back", "from": s.candidate.name, "parents": [s.relaxed.key]},
+            atoms=start,
+            fmax=settings.fmax,
+            max_steps=settings.prerelax_steps,
+        )
+        for s, start in zip(doped, starts, strict=True)
+    ]
+    best = min(range(len(doped)), key=lambda i: (shorts[i].failure is not None, shorts[i].energy))
+    # a short relaxation that is still this far (eV) above the relaxed pristine interface will not end below it
+    if shorts[best].failure is not None or shorts[best].energy > pristine.relaxed.energy + 0.5:
+        return pristine
+    tagged = {**recipe, "parents": [shorts[best].key]}
+    full, coating = yield [
+        full_relaxation({**tagged, "step": "adhesion/back-full"}, shorts[best].atoms, settings),
+        RelaxTask(
+            recipe={**tagged, "step": "adhesion/back-coating"},
+            atoms=split(shorts[best].atoms)[1],
+            fmax=settings.fmax,
+            max_steps=settings.prerelax_steps,
+        ),
+    ]
+    if full.failure is not None or full.energy >= pristine.relaxed.energy - LOWER_BY:
+        return pristine
+    if not unreacted(parent.cut, full.atoms):  # everybody starts from it: no reaction product
+        return pristine
+    label = f"back-substituted from {doped[best].candidate.name}"
+    trial = Trial(label=label, where="contact", cut=parent.cut, interface=shorts[best], coating=coating)
+    return replace(
+        pristine,
+        trials=[*pristine.trials, trial],
+        winner=len(pristine.trials),
+        relaxed=full,
+        back_substituted=True,
+    )
+
+
+def adhesion_flow(
+    search: Search,
+    parent: ParentInterface,
+    settings: AdhesionSettings,
+    *,
+    seed: int,
+    charged_parents: Mapping[tuple[float, int], Result] | None = None,
+) -> Steps:
+    """Keep the winning placement at every y and relax the references of both slabs.
+
+    Parameters
+    ----------
+    charged_parents
+        Relaxed pristine interfaces by (y, vacancy order); with one, a charged interface is relaxed from there too and
+        the lower result counts.
+
+    Returns
+    -------
+    AdhesionOutcome
+    """
+    trial, relaxed = search.chosen, search.relaxed
+    recipe: dict[str, Any] = {
+        "candidate": search.realised.name,
+        "seed": seed,
+        "placement": trial.label,
+        "where": trial.where,
+        "parents": [relaxed.key],
+    }
+    states = [ChargeState(y=1.0, order=0, cut=discharged(trial.cut, seed), interface=relaxed)]
+    charged = charge_states(settings)
+    tasks: list[Task] = []
+    owners: list[int] = []
+    for n, (y, order) in enumerate(charged):
+        own = {**recipe, "step": "adhesion/relax", "y": y, "order": order}
+        starts = [full_relaxation(own, delithiate(relaxed.atoms, y, order=order, seed=seed), settings)]
+        if charged_parents and (y, order) in charged_parents:
+            starts.append(_like_charged_parent(trial, parent, charged_parents[y, order], own, settings))
+        tasks += starts
+        owners += [n] * len(starts)
+    early = coating_starts(trial, parent, recipe, settings, seed=seed)
+    early += substrate_starts(charged, parent, settings, seed=seed)
+    early += half_starts(states[0], recipe, settings)
+    results = yield [*tasks, *(start.task for start in early)]
+    for n, (y, order) in enumerate(charged):
+        tried = [r for owner, r in zip(owners, results, strict=False) if owner == n]
+        best = lowest([r for r in tried if r.failure is None] or tried)
+        cut = delithiate(trial.cut, y, order=order, seed=seed)
+        states.append(ChargeState(y=y, order=order, cut=cut, interface=best))
+    coatings: dict[str, Result] = {}
+    file_results(early, results[len(tasks) :], states, coatings)
+    late = [start for state in states[1:] for start in half_starts(state, recipe, settings)]
+    if late:
+        file_results(late, (yield [start.task for start in late]), states, coatings)
+    equilibrium = yield from relax_equilibrium(search.trials, search.winner, recipe, settings)
+    if search.realised.defects.is_empty:
+        # without defects every arrangement is the interface's own
+        coatings |= {**equilibrium, "parent's own": parent.coating}
+    return AdhesionOutcome(search=search, states=states, coatings=coatings, equilibrium=equilibrium)
+
+
+def charge_states(settings: AdhesionSettings) -> list[tuple[float, int]]:
+    """(y, vacancy order) of every state of charge below 1."""
+    return [(y, order) for y in settings.soc if y < 1 for order in range(settings.vacancy_orders)]
+
+
+def _like_charged_parent(
+    trial: Trial, parent: ParentInterface, charged: Result, recipe: dict[str, Any], settings: AdhesionSettings
+) -> RelaxTask:
+    """The placement at this state of charge on the positions of the charged pristine interface."""
+    at = {"y": recipe["y"], "order": recipe["order"], "seed": recipe["seed"]}
+    placed, cut = (delithiate(atoms, **at) for atoms in (trial.cut, parent.cut))
+    start = carry_over(placed, cut, charged.atoms)
+    own = {**recipe, "start": "charged parent", "parents": [*recipe["parents"], charged.key]}
+    return full_relaxation(own, start, settings)

@@ -1,0 +1,1 @@
+"""Migration barriers: hops, their energies, and the best path that percolates."""

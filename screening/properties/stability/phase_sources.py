@@ -1,0 +1,310 @@
+"""Competing phases that are not in datasets/energies: a user's own pymatgen entries, or the Materials Project.
+
+Both give one phase per composition, the lowest (a hull needs no more), named by its reduced formula, so that a host is
+found under the name it has in datasets/phases; the entry's own id is kept as `PhaseEnergy.key`. Energies include the
+entries' corrections. The Materials Project is asked once; its answer is kept on disk and used offline ever after.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import logging
+import os
+import re
+import zlib
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from screening.errors import UserError
+from screening.files import write_bytes
+from screening.properties.stability.entry_scale import GGA, named, one_scale, scale_of, uncorrected_among_corrected
+from screening.properties.stability.phases import PhaseEnergy
+from screening.properties.stability.pymatgen_entries import BadEntry, lowest_per_composition, phase_from_entry
+
+logger = logging.getLogger(__name__)
+
+THERMO_TYPE = "GGA_GGA+U"
+"""The one scale taken from the Materials Project: GGA and GGA+U with MP2020 corrections, never mixed with r2SCAN."""
+
+_SNAPSHOT = re.compile(r"mp-(?P<chemsys>[A-Z][A-Za-z-]*?)-(?P<date>\d{4}-\d{2}-\d{2})\.json\.gz")
+
+
+# ----- a user's own file
+
+
+def entries_from_file(path: Path, *, any_functional: bool = False) -> list[PhaseEnergy]:
+    """Phases from a pymatgen JSON file (.json or .json.gz), sorted by name.
+
+    The file holds a list of ComputedEntry, ComputedStructureEntry or PDEntry, as ``monty.serialization.dumpfn`` writes
+    it, or ``{"entries": [...]}``. Its energies must be on one scale (`entry_scale`), and each element of a candidate,
+    Li among them, needs an elemental entry: that is checked where the phases are used.
+
+    Parameters
+    ----------
+    any_functional
+        Also take a file whose entries are all of one other functional than GGA(+U), where no energy of a potential is
+        compared with them.
+
+    Raises
+    ------
+    UserError
+        Names the file and the line or the entries: no such file, not JSON, no entries, an entry without a finite energy
+        or with an element that does not exist, no elemental phase at all, entries of different functionals or another
+        one, one id for different entries.
+    """
+    raw, text, items = _items(path)
+    origin = f"file:{path.name}@{hashlib.sha256(raw).hexdigest()[:12]}"
+    phases = []
+    for index, item in enumerate(items):
+        try:
+            phases.append(phase_from_entry(item, origin))
+        except BadEntry as error:
+            raise UserError(
+                f"{path}, line {_line_of(text, index)}: entry {index + 1} {error}; correct or remove it."
+            ) from error
+    _check_scale(path, items, phases, any_functional=any_functional)
+    elemental = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
+    if not elemental:
+        raise UserError(f"{path}: none of the {len(items)} entries is an element; add the elements, Li among them.")
+    if bare := sorted({symbol for p in phases for symbol in p.composition} - elemental):
+        logger.warning("%s holds no elemental entry of %s", path, ", ".join(bare))
+    return lowest_per_composition(phases)
+
+
+def _items(path: Path) -> tuple[bytes, str, list[Any]]:
+    """The bytes, the text and the list of entries of a file."""
+    try:
+        raw = path.read_bytes()
+        text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise UserError(f"{path} cannot be read ({error}); give a pymatgen JSON file of entries.") from error
+    try:
+        content = json.loads(text)
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deeply; give a pymatgen JSON file of entries.") from error
+    except json.JSONDecodeError as error:
+        raise UserError(
+            f"{path}, line {error.lineno}: no valid JSON ({error.msg}); write the entries with pymatgen's dumpfn."
+        ) from error
+    except ValueError as error:  # numbers of thousands of digits
+        raise UserError(f"{path} cannot be read ({error}); write the entries with pymatgen's dumpfn.") from error
+    items = content.get("entries") if isinstance(content, dict) else content
+    if isinstance(content, dict) and "all_entries" in content and items is None:
+        raise UserError(f"{path}, line 1: holds a phase diagram and no list of entries; dump its all_entries instead.")
+    if not isinstance(items, list) or not items:
+        raise UserError(f"{path}, line 1: holds no list of entries; write a list of ComputedEntry with dumpfn.")
+    return raw, text, items
+
+
+def _check_scale(path: Path, items: list[dict[str, Any]], phases: list[PhaseEnergy], *, any_functional: bool) -> None:
+    """Refuse entries that are not on one scale, and say which are corrected less than others."""
+    scale, wrong = one_scale(items)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; a hull needs all on one scale, remove or recompute them.")
+    if scale not in (GGA, None) and not any_functional:
+        raise UserError(
+            f"{path} holds {scale} energies, and the potential's are on the {GGA} scale; give entries of that scale."
+        )
+    seen: dict[str, tuple[str, float]] = {}
+    for phase in phases:
+        value = (phase.name, round(phase.energy_per_atom, 6))
+        if phase.key and seen.setdefault(phase.key, value) != value:
+            raise UserError(
+                f"{path}: the id {phase.key} stands for different entries; give each its own, or remove one."
+            )
+    if bare := uncorrected_among_corrected(items, [set(p.composition) for p in phases]):
+        logger.warning("%s: not corrected while others like them are: %s; check that all are on one scale", path, bare)
+
+
+def _line_of(text: str, index: int) -> int:
+    """Line on which element `index` of the list of entries starts, in text that is known to be valid JSON."""
+    decoder = json.JSONDecoder()
+    between = re.compile(r"[\s,:]*")
+
+    def skip(position: int) -> int:
+        found = between.match(text, position)
+        assert found is not None
+        return found.end()
+
+    position = skip(0)
+    if text[position] == "{":
+        key, position = "", position + 1
+        while key != "entries":
+            key, position = decoder.raw_decode(text, skip(position))
+            if key != "entries":
+                _, position = decoder.raw_decode(text, skip(position))
+        position = skip(position)
+    position = skip(position + 1)
+    for _ in range(index):
+        _, position = decoder.raw_decode(text, position)
+        position = skip(position)
+    return text.count("\n", 0, position) + 1
+
+
+# ----- the Materials Project
+
+
+def entries_from_mp(
+    elements: set[str],
+    *,
+    cache: Path,
+    fetch: Callable[[list[str]], list[dict[str, Any]]] | None = None,
+    today: date | None = None,
+) -> list[PhaseEnergy]:
+    """Phases of a chemical system from the Materials Project, sorted by name; Li is added, voltages need its metal.
+
+    The newest snapshot in `cache` that holds all elements is used, without network; there being none, the system is
+    downloaded (package mp-api, key in MP_API_KEY) and kept as ``mp-<chemsys>-<date>.json.gz``.
+
+    Parameters
+    ----------
+    fetch
+        Elements to dictionaries of ComputedEntry, in place of the download.
+    today
+        Date of a new snapshot.
+
+    Raises
+    ------
+    UserError
+        No package, no key or no answer; an element without an elemental entry; a damaged snapshot.
+    """
+    wanted = set(elements) | {"Li"}
+    snapshot = _stored(wanted, cache)
+    if snapshot is None:
+        chosen = sorted(wanted)
+        found, version = (fetch(chosen), None) if fetch is not None else _download(chosen)
+        rows = [_slim(row) for row in found if scale_of(row) in (GGA, None)]
+        if dropped := [(i, row) for i, row in enumerate(found) if scale_of(row) not in (GGA, None)]:
+            logger.warning(
+                "%d entries of the Materials Project are not on the %s scale and dropped: %s",
+                len(dropped), GGA, named(dropped),
+            )  # fmt: skip
+        when = today or datetime.now(UTC).date()
+        snapshot = {
+            "date": when.isoformat(),
+            "chemsys": "-".join(chosen),
+            "thermo_types": [THERMO_TYPE],
+            "database_version": version,
+            "sha256": _hash(rows),
+            "entries": rows,
+        }
+        phases = _phases_of(snapshot, wanted)
+        _write(cache / f"mp-{snapshot['chemsys']}-{snapshot['date']}.json.gz", snapshot)
+        return phases
+    return _phases_of(snapshot, wanted)
+
+
+def check_mp(elements: set[str], *, cache: Path) -> None:
+    """Refuse a chemical system that is not on disk and cannot be asked for; nothing is downloaded.
+
+    Raises
+    ------
+    UserError
+        A damaged snapshot, or none and no package or key to get one with.
+    """
+    if _stored(elements, cache) is None:
+        _client()
+
+
+def _phases_of(snapshot: dict[str, Any], wanted: set[str]) -> list[PhaseEnergy]:
+    origin = f"mp:{snapshot['date']}@{snapshot['sha256'][:12]}"
+    phases = []
+    for row in snapshot["entries"]:
+        try:
+            phases.append(phase_from_entry(row, origin))
+        except BadEntry as error:
+            logger.warning("Materials Project entry %s %s; it is left out", row.get("entry_id"), error)
+    phases = [p for p in phases if set(p.composition) <= wanted]
+    elemental = {next(iter(p.composition)) for p in phases if len(p.composition) == 1}
+    if missing := sorted(wanted - elemental):
+        raise UserError(
+            f"the Materials Project gave no {THERMO_TYPE} entry of elemental {', '.join(missing)}; check the symbols, "
+            "or give entries of your own as a file."
+        )
+    return lowest_per_composition(phases)
+
+
+def _slim(row: dict[str, Any]) -> dict[str, Any]:
+    """An entry without its structure, which no hull needs and which makes up most of the size."""
+    slim = {key: value for key, value in row.items() if key != "structure"}
+    if slim.get("@class") == "ComputedStructureEntry":
+        slim["@class"] = "ComputedEntry"
+    return slim
+
+
+def _hash(rows: list[dict[str, Any]]) -> str:
+    text = json.dumps(rows, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _stored(wanted: set[str], cache: Path) -> dict[str, Any] | None:
+    """The newest snapshot that holds all elements, the smallest of that day; None when there is none."""
+    found = []
+    for path in cache.glob("mp-*.json.gz"):
+        if (match := _SNAPSHOT.fullmatch(path.name)) and wanted <= set(match["chemsys"].split("-")):
+            found.append((match["date"], -len(match["chemsys"]), path))
+    return _read(max(found)[2]) if found else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A snapshot that is what was written."""
+    try:
+        snapshot = json.loads(gzip.decompress(path.read_bytes()))
+        sound = snapshot["sha256"] == _hash(snapshot["entries"]) and snapshot["thermo_types"] == [THERMO_TYPE]
+        sound = sound and isinstance(snapshot["date"], str)
+    except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"the snapshot {path} is damaged ({error!r}); delete it to download it again.") from error
+    if not sound:
+        raise UserError(
+            f"the snapshot {path} is damaged (its entries do not match its checksum); delete it to download it again."
+        )
+    return dict(snapshot)
+
+
+def _write(path: Path, snapshot: dict[str, Any]) -> None:
+    """Write a snapshot in one step, so that no other process ever reads half of it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_bytes(path, gzip.compress(json.dumps(snapshot).encode(), mtime=0))
+    except OSError as error:
+        raise UserError(f"the snapshot {path} cannot be written ({error}); make its folder writable.") from error
+
+
+def _download(elements: list[str]) -> tuple[list[dict[str, Any]], str | None]:
+    """Entries of a chemical system and the version of the database, through mp-api.
+
+    The thermo type is always stated: since 2026 mp-api's own default is the mixed GGA/GGA+U/r2SCAN hull.
+    """
+    from_client, key = _client()
+    try:
+        with from_client(api_key=key) as rester:
+            found = rester.get_entries_in_chemsys(elements, additional_criteria={"thermo_types": [THERMO_TYPE]})
+            version = str(rester.get_database_version())
+    # whatever the client raises (refused key, no network, server error) ends the same way for the user
+    except Exception as error:
+        raise UserError(
+            f"the Materials Project did not answer for {'-'.join(elements)} ({error}); check network and "
+            "MP_API_KEY, or run it once where there is a network and copy the snapshot."
+        ) from error
+    return [row if isinstance(row, dict) else row.as_dict() for row in found], version
+
+
+def _client() -> tuple[Any, str]:
+    """The class that talks to the Materials Project, and the user's key."""
+    try:
+        from mp_api.client import MPRester
+    except ImportError as error:
+        raise UserError("--phases mp needs the mp-api package; run: pip install 'coatscreen[mp]'") from error
+    from pymatgen.core import SETTINGS
+
+    key = os.environ.get("MP_API_KEY") or SETTINGS.get("PMG_MAPI_KEY")
+    if not key:
+        raise UserError(
+            "--phases mp needs a key of the Materials Project; get one at https://materialsproject.org/api and set "
+            "the environment variable MP_API_KEY to it."
+        )
+    return MPRester, str(key)

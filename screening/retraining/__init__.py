@@ -1,0 +1,1 @@
+"""Fine-tuning of potentials and softening corrections, how they are judged, and their cards."""

@@ -1,0 +1,1 @@
+"""Crystals of hosts, cathodes and competing phases, and substitution in them."""

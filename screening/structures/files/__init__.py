@@ -1,0 +1,1 @@
+"""Structure files of anybody, read strictly."""

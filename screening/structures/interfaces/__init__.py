@@ -1,0 +1,1 @@
+"""Slabs, interfaces and what is put where in them."""

@@ -1,0 +1,1 @@
+"""What a person typed or wrote into a file, and how a refusal of it reads."""

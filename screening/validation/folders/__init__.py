@@ -1,0 +1,1 @@
+"""Jobs written down as folders: their manifest, their cost."""

@@ -1,0 +1,1 @@
+"""GPAW: settings, engine, and readers of what it wrote."""

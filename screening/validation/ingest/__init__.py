@@ -1,0 +1,1 @@
+"""Folders of anybody become calculations: found, read, checked, kept."""

@@ -1,0 +1,1 @@
+"""Which calculations validate a candidate."""

@@ -1,0 +1,67 @@
+"""Jobs of adhesion: the interface and the references that gave the potential's value, at every state of charge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from screening.engine.running.records import Record
+from screening.structures.elements import by_element
+from screening.validation.jobs import Job
+from screening.validation.plan.screened import Plan, ScreenedRun, plain_details
+
+
+def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
+    """``<candidate>/interface-y<label>`` and ``substrate-y<label>`` at every y, and ``<candidate>/coating`` once.
+
+    The potential's value at one y is a mean over vacancy orders. One order is computed per y, that of the lowest
+    substrate slab: the substrates are pooled over candidates, so that all of them take the same one.
+    """
+    plan = Plan()
+    coating: Job | None = None
+    for y, label in screen.labels.items():
+        record = screen.record(candidate, "work_of_adhesion", f"y{label}")
+        if record is None:
+            plan.missing.append(f"{candidate}: no adhesion at y = {label} in the run")
+            continue
+        state, interface, substrate, slab = _chosen(record)
+        area = float(record.details["area"])
+        common: dict[str, Any] = {"candidate": candidate, "relax": "atoms", "slab": True}
+        at = plain_details(y=y, y_realised=state["y_realised"], order=state["order"], area=area)
+        for role, key in (("interface", interface), ("substrate", substrate)):
+            result = screen.result(key)
+            details = at if role == "interface" else {k: v for k, v in at.items() if k != "y_realised"}
+            plan.jobs.append(
+                Job(
+                    name=f"{candidate}/{role}-y{label}",
+                    role="interface" if role == "interface" else "substrate",
+                    atoms=by_element(result.atoms),
+                    details=details,
+                    mlip_energy=result.energy,
+                    **common,
+                )
+            )
+        if coating is None:
+            result = screen.result(slab)
+            coating = Job(
+                name=f"{candidate}/coating",
+                role="coating",
+                atoms=by_element(result.atoms),
+                details=plain_details(area=area),
+                mlip_energy=result.energy,
+                **common,
+            )
+    plan.jobs += [coating] if coating is not None else []
+    return plan
+
+
+def _chosen(record: Record) -> tuple[dict[str, Any], str, str, str]:
+    """State of charge with the lowest substrate, and the keys of its interface, its substrate and of the coating.
+
+    A record of adhesion rests on the interfaces of all vacancy orders, then their substrates, then the coating.
+    """
+    states: list[dict[str, Any]] = record.details["orders"]
+    n = len(states)
+    if len(record.structure) != 2 * n + 1:
+        raise ValueError(f"a record of adhesion with {n} vacancy orders and {len(record.structure)} structures")
+    best = min(range(n), key=lambda i: (states[i]["substrate_reference_eV"], states[i]["order"]))
+    return states[best], record.structure[best], record.structure[n + best], record.structure[-1]

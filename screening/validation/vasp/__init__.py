@@ -1,0 +1,1 @@
+"""VASP: settings, inputs, engine, restarts."""

@@ -1,0 +1,1 @@
+"""What VASP wrote, read and judged."""
