@@ -15,8 +15,8 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 
+from screening.potentials.ase_calculator import PotentialCalculator
 from screening.potentials.base import Evaluation, Potential
-from screening.potentials.families.ase_calculator import PotentialCalculator
 
 
 class CountingPotential:

@@ -52,7 +52,7 @@ def check_name(name: str) -> None:
         check_checkpoint(found)
         _check_package(found.family)
     elif found.startswith("matgl:"):
-        from screening.potentials.families import matgl
+        from screening.potentials.networks import matgl
 
         matgl.check(found)
     elif found.startswith("ase:"):
@@ -135,7 +135,7 @@ def supported_elements(potential: str) -> frozenset[str] | None:
         return MPTRJ
     if found.startswith("ase:"):
         return None
-    from screening.potentials.families.matgl import local_folder
+    from screening.potentials.networks.matgl import local_folder
 
     folder = local_folder(found.partition(":")[2])
     return None if folder is None else elements_of_matgl(folder / "model.json")
@@ -180,7 +180,7 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
 @lru_cache(maxsize=4)
 def _load_finetuned(folder: str, checkpoint_sha256: str, device: str) -> Potential:
     """`checkpoint_sha256` makes a folder that was written anew another potential."""
-    from screening.potentials.families.finetuned import load_card
+    from screening.potentials.finetuned import load_card
 
     return load_card(read_card(folder), device)
 
@@ -189,17 +189,17 @@ def _load_finetuned(folder: str, checkpoint_sha256: str, device: str) -> Potenti
 def _load(name: str, device: str) -> Potential:
     family = name.split(":")[0]
     if family == "matgl":
-        from screening.potentials.families import matgl
+        from screening.potentials.networks import matgl
 
         return matgl.load(name, device)
     if family == "ase":
-        from screening.potentials.families import ase_calculator
+        from screening.potentials import ase_calculator
 
         return ase_calculator.load(name)
     if family.startswith("chgnet"):
-        from screening.potentials.families import chgnet
+        from screening.potentials.networks import chgnet
 
         return chgnet.load(name, device)
-    from screening.potentials.families import sevennet
+    from screening.potentials.networks import sevennet
 
     return sevennet.load(name, device)

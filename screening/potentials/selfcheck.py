@@ -15,8 +15,8 @@ from ase.optimize import FIRE
 from ase.spacegroup import crystal
 
 from screening.errors import UserError
+from screening.potentials.ase_calculator import as_ase_calculator
 from screening.potentials.base import Potential
-from screening.potentials.families.ase_calculator import as_ase_calculator
 
 logger = logging.getLogger(__name__)
 

@@ -18,9 +18,9 @@ from ase.units import GPa
 from screening.errors import UserError
 from screening.potentials.base import Potential
 from screening.potentials.batching import quiet
-from screening.potentials.families import chgnet
-from screening.potentials.families.finetuned import read_network
+from screening.potentials.finetuned import read_network
 from screening.potentials.model_card import ModelCard
+from screening.potentials.networks import chgnet
 from screening.retraining.backend import ENERGY_WEIGHT, TrainingSettings, Unfreeze
 from screening.training_data.energy_shifts import EnergyShifts
 from screening.training_data.training_set import LabelledFrame

@@ -18,7 +18,7 @@ from screening.errors import UserError
 from screening.files import sha256_of
 from screening.potentials.base import Potential
 from screening.potentials.batching import pick_device
-from screening.potentials.families.finetuned import family_of
+from screening.potentials.finetuned import family_of
 from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX, ModelCard
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential, resolved
 from screening.potentials.weights import write_weights

@@ -17,9 +17,9 @@ from ase.data import atomic_numbers
 
 from screening.potentials.base import Potential
 from screening.potentials.batching import quiet
-from screening.potentials.families import sevennet
-from screening.potentials.families.finetuned import read_network
+from screening.potentials.finetuned import read_network
 from screening.potentials.model_card import ModelCard
+from screening.potentials.networks import sevennet
 from screening.retraining.backend import TrainingSettings, Unfreeze
 from screening.training_data.energy_shifts import EnergyShifts
 from screening.training_data.training_set import LabelledFrame

@@ -13,7 +13,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.optimize import FIRE, LBFGS
 
-from screening.potentials.families.ase_calculator import AsePotential
+from screening.potentials.ase_calculator import AsePotential
 
 
 @pytest.fixture

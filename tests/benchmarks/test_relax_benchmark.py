@@ -18,7 +18,7 @@ from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
 from ase.optimize import LBFGS
 
-from screening.potentials.families.ase_calculator import AsePotential
+from screening.potentials.ase_calculator import AsePotential
 
 
 @pytest.fixture

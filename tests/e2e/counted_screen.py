@@ -11,7 +11,7 @@ from pathlib import Path
 from ase import Atoms
 
 from screening.potentials.base import Evaluation, Potential
-from screening.potentials.families import chgnet
+from screening.potentials.networks import chgnet
 
 SELF_CHECK_ATOMS = 12
 

@@ -19,7 +19,7 @@ from screening.engine.running.queue import run_flows
 from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed, UserError
-from screening.potentials.families.ase_calculator import as_ase_calculator
+from screening.potentials.ase_calculator import as_ase_calculator
 
 POTENTIAL = "ase:ase.calculators.emt:EMT"
 

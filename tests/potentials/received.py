@@ -32,7 +32,7 @@ def zipped(path: Path, mark: Path) -> None:
 
 def hidden(path: Path, mark: Path) -> None:
     """A CHGNet checkpoint that would work, with a bomb where nobody looks."""
-    from screening.potentials.families import chgnet
+    from screening.potentials.networks import chgnet
 
     content = torch.load(chgnet.checkpoint_of("chgnet"), map_location="cpu", weights_only=True)
     torch.save({"model": content["model"], "optimizer": Bomb(mark)}, path)

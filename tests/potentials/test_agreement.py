@@ -11,7 +11,7 @@ from ase import Atoms
 from ase.build import bulk
 from ase.calculators.emt import EMT
 
-from screening.potentials.families.ase_calculator import as_ase_calculator
+from screening.potentials.ase_calculator import as_ase_calculator
 from screening.potentials.registry import load_potential
 from screening.potentials.selfcheck import lithium_niobate
 

@@ -8,7 +8,7 @@ from received import write_card
 
 from screening.errors import UserError
 from screening.potentials import registry
-from screening.potentials.families.finetuned import read_network
+from screening.potentials.finetuned import read_network
 from screening.potentials.registry import BUILT_IN, check_name, load_potential
 from screening.potentials.weights import write_weights
 
@@ -16,7 +16,7 @@ from screening.potentials.weights import write_weights
 def without_package(monkeypatch, package):
     """The import system as it is on a machine without the package."""
     find = registry.find_spec
-    for module in ("screening.potentials.registry", "screening.potentials.families.matgl"):
+    for module in ("screening.potentials.registry", "screening.potentials.networks.matgl"):
         __import__(module)
         monkeypatch.setattr(f"{module}.find_spec", lambda name: None if name == package else find(name))
 
@@ -76,7 +76,7 @@ def test_a_hub_out_of_reach(monkeypatch):
     def unreachable(name, *, local_files_only=False):
         raise FileNotFoundError("not in the cache") if local_files_only else OSError("Name or service not known")
 
-    monkeypatch.setattr("screening.potentials.families.matgl._download", unreachable)
+    monkeypatch.setattr("screening.potentials.networks.matgl._download", unreachable)
     with pytest.raises(UserError, match=r"Name or service not known.*where the hub is out of reach, give the path"):
         check_name("matgl:TensorNet-PES-MatPES-PBE-2025.2")
 

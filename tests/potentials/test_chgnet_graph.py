@@ -4,7 +4,7 @@ from ase.build import bulk
 from chgnet.graph import CrystalGraphConverter
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from screening.potentials.families.chgnet_graph import build_graph
+from screening.potentials.networks.chgnet_graph import build_graph
 from screening.potentials.registry import load_potential
 from screening.potentials.selfcheck import lithium_niobate
 

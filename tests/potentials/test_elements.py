@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from screening.potentials.elements import MPTRJ
-from screening.potentials.families import chgnet
+from screening.potentials.networks import chgnet
 from screening.potentials.registry import BUILT_IN, load_potential, supported_elements
 
 

@@ -10,7 +10,7 @@ from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask
 from screening.errors import UserError
 from screening.files import sha256_of
-from screening.potentials.families import chgnet, sevennet
+from screening.potentials.networks import chgnet, sevennet
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.properties.stability.competing import check_zero_points, compute_phases

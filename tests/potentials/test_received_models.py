@@ -13,8 +13,8 @@ from received import BASES, PLANTS, bare, refused, write_card, zipped
 
 from screening.errors import UserError
 from screening.potentials import registry
-from screening.potentials.families import chgnet, sevennet
-from screening.potentials.families.finetuned import read_network
+from screening.potentials.finetuned import read_network
+from screening.potentials.networks import chgnet, sevennet
 from screening.potentials.registry import check_name, load_potential
 from screening.potentials.selfcheck import lithium_niobate
 from screening.potentials.weights import restricted_unpickling, write_weights

@@ -72,7 +72,7 @@ def test_checksum_is_that_of_the_weights_file():
 
 
 def test_loading_is_silent(capfd):
-    from screening.potentials.families import chgnet as backend
+    from screening.potentials.networks import chgnet as backend
 
     backend.load("chgnet", "cpu")
     assert capfd.readouterr().out == ""

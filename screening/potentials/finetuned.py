@@ -83,6 +83,6 @@ def read_card_model(card: ModelCard, device: str = "cpu") -> Any:
 
 
 def _package(family: str) -> ModuleType:
-    from screening.potentials.families import chgnet, sevennet
+    from screening.potentials.networks import chgnet, sevennet
 
     return {"chgnet": chgnet, "sevennet": sevennet}[family]

@@ -15,8 +15,8 @@ from typing import Any
 
 from screening.errors import UserError
 from screening.files import sha256_of
+from screening.potentials.ase_calculator import AsePotential
 from screening.potentials.batching import pick_device, quiet
-from screening.potentials.families.ase_calculator import AsePotential
 from screening.potentials.weights import read_pickle, restricted_unpickling
 
 logger = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from screening.files import sha256_of
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet
 from screening.potentials.elements import MPTRJ
-from screening.potentials.families.chgnet_forward import CHGNetForward, GraphTensors
-from screening.potentials.families.chgnet_graph import BatchGraph, build_graph
+from screening.potentials.networks.chgnet_forward import CHGNetForward, GraphTensors
+from screening.potentials.networks.chgnet_graph import BatchGraph, build_graph
 from screening.potentials.weights import read_pickle
 
 Array = NDArray[np.float64]

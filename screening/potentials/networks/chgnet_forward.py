@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from screening.potentials.families.chgnet_graph import BatchGraph
+from screening.potentials.networks.chgnet_graph import BatchGraph
 
 
 @dataclass(frozen=True)
