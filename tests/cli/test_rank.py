@@ -128,3 +128,18 @@ def test_a_threshold_that_removes_all_by_its_sign_is_refused_where_it_is_typed(n
         ranking_settings(RankingSettings(), None, {name: value})
     stored = RankingSettings.model_validate({name: value})  # a run of before stays readable
     assert getattr(ranking_settings(stored, "work_of_adhesion=2", {name: None}), name) == value
+
+
+def test_the_ranking_is_drawn_beside_what_is_printed(run, tmp_path):
+    plot = tmp_path / "ranking.svg"
+    result = invoke(run, "--plot", plot)
+    assert result.stdout.endswith(f"Plot: {plot}\n")
+    assert plot.read_bytes().startswith(b"<?xml")
+    picture = tmp_path / "ranking.png"
+    assert json.loads(invoke(run, "--plot", picture, "--json").stdout)["rows"]
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_that_cannot_be_written_is_refused_before_the_run_is_looked_for(tmp_path):
+    with pytest.raises(UserError, match="a plot is written as png, svg, pdf"):
+        invoke(tmp_path / "nowhere", "--plot", tmp_path / "ranking.jpg")

@@ -76,6 +76,10 @@ def rank_command(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also print what each flag means.", rich_help_panel=OUTPUT)
     ] = False,
+    plot: Annotated[
+        Path | None,
+        typer.Option("--plot", metavar="FILE", help="Draw it: ranking.png, .svg or .pdf.", rich_help_panel=OUTPUT),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what ranking.json would hold.", rich_help_panel=OUTPUT)
     ] = False,
@@ -85,8 +89,11 @@ def rank_command(
     from screening.campaign.outputs import ranking_document
     from screening.campaign.rerank import rerank, write_again
     from screening.report.console import make_console
+    from screening.report.ranking_figure import check_plot_file, plot_ranking
     from screening.report.table import print_ranking
 
+    if plot is not None:
+        check_plot_file(plot)
     stored = load_run(find_run(run))
     thresholds = {
         "max_e_above_hull": max_e_above_hull,
@@ -99,11 +106,14 @@ def rank_command(
     ranking = rerank(stored, settings, fidelity=fidelity, correction=correction)
     if write:
         write_again(stored, ranking)
+    title = f"{stored.folder.name} ({stored.summary['status']})"
+    if plot is not None:
+        kinds = " and ".join(filter(None, (ranking.fidelity, ranking.reference)))
+        plot_ranking(ranking.flat(), plot, title=f"{title}: {kinds}")
     if as_json:
         document = ranking_document(ranking, settings=stored.settings, skipped=stored.skipped)
         typer.echo(json.dumps(document, indent=2, allow_nan=False))
         return
-    title = f"{stored.folder.name} ({stored.summary['status']})"
     print_ranking(
         make_console(),
         ranking,
@@ -114,6 +124,8 @@ def rank_command(
         explain=explain,
         explain_command=own_command("rank", run, "--explain"),
     )
+    if plot is not None:
+        typer.echo(f"Plot: {plot}")
 
 
 def ranking_settings(
