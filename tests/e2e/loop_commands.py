@@ -1,4 +1,4 @@
-"""The commands of the README's way to DFT and back, and the folder they are run in."""
+"""The commands of the way to DFT and back (docs/validation.md), and the folder they are run in."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ NOT_INHERITED = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME")
 HOST, MG = "LiNbO3", "Mg_Li-vLi-1of12"
 
 
-def readme_commands() -> list[list[str]]:
-    """Arguments of every line between the README's two marks, without the leading ``screen``."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def loop_commands() -> list[list[str]]:
+    """Arguments of every line between the guide's two marks, without the leading ``screen``."""
+    text = (ROOT / "docs" / "validation.md").read_text(encoding="utf-8")
     block = re.search(r"<!-- loop:begin -->\n```sh\n(.*?)\n```\n<!-- loop:end -->", text, flags=re.DOTALL)
-    assert block is not None, "the README has lost its loop"
+    assert block is not None, "the guide has lost its loop"
     lines = [shlex.split(line) for line in block[1].splitlines()]
     assert all(line[0] == "screen" for line in lines)
     return [line[1:] for line in lines]
@@ -39,7 +39,7 @@ class Loop:
     Attributes
     ----------
     done
-        What each of the README's commands gave.
+        What each of the commands gave.
     first_ranking, first_tags
         Ranking and MLflow tags of the first run as its screen left them, before anything came back from VASP.
     """

@@ -1,4 +1,4 @@
-"""The README's way to DFT and back, line by line: CHGNet screens, vpmdk computes what VASP would, CHGNet comes back.
+"""docs/validation.md's way to DFT and back, line by line: CHGNet screens, vpmdk is VASP, CHGNet comes back.
 
 vpmdk's potential is CHGNet as well and it is asked for single points, so the answer is known: the potential's own
 values, up to the single precision of the energies, a correction of slope 1, and the ranking that was there before.
@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from loop_commands import HOST, MG, ROOT, Loop, readme_commands
+from loop_commands import HOST, MG, ROOT, Loop, loop_commands
 
 from screening.retraining.softening import CORRECTED, Softening, load_softening
 from screening.tracking.session import QUIET
@@ -27,14 +27,14 @@ SLOPE = 1e-3
 
 @pytest.fixture(scope="module")
 def loop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
-    """A folder in which all of the README's commands have been run."""
+    """A folder in which all of its commands have been run."""
     with pytest.MonkeyPatch.context() as patch:
         for key, value in QUIET.items():
             patch.setenv(key, value)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         made = Loop(tmp_path_factory.mktemp("loop"))
         (made.folder / "configs").symlink_to(ROOT / "configs")
-        for arguments in readme_commands():
+        for arguments in loop_commands():
             made.done.append(made.screen(arguments))
             assert made.done[-1].returncode == 0, (
                 arguments,
@@ -63,7 +63,7 @@ def library(loop: Loop) -> DataLibrary:
 
 @pytest.mark.slow
 def test_the_block_is_the_whole_way(loop: Loop) -> None:
-    steps = [line[0] if not line[0].startswith("-") else "run" for line in readme_commands()]
+    steps = [line[0] if not line[0].startswith("-") else "run" for line in loop_commands()]
     assert steps == ["run", "validate", "ingest", "retrain", "rank", "run"]
     assert [done.returncode for done in loop.done] == [0] * 6
 
@@ -243,15 +243,15 @@ def one_sentence(loop: Loop, arguments: list[str], *fragments: str) -> None:
 def test_each_command_before_its_turn_is_one_sentence(tmp_path) -> None:
     empty = Loop(tmp_path)
     (tmp_path / "notes").mkdir()
-    commands = {line[0]: line for line in readme_commands()}
+    commands = {line[0]: line for line in loop_commands()}
     one_sentence(empty, commands["validate"], "there is no run at runs/first", "folder that `screen` wrote")
     one_sentence(empty, ["validate", "notes"], "there is no run at notes", "folder that `screen` wrote")
     one_sentence(empty, commands["ingest"], "runs/first/validation/kim2026 does not exist")
     one_sentence(empty, ["retrain", "--data", "dft-data"], "dft-data", "screen ingest")
     one_sentence(empty, commands["rank"], "there is no run at runs/first")
-    one_sentence(empty, readme_commands()[-1], "configs/examples/loop.yaml")
+    one_sentence(empty, loop_commands()[-1], "configs/examples/loop.yaml")
     (tmp_path / "configs").symlink_to(ROOT / "configs")
-    one_sentence(empty, readme_commands()[-1], "models/loop", "screen retrain")
+    one_sentence(empty, loop_commands()[-1], "models/loop", "screen retrain")
 
 
 @pytest.mark.slow
@@ -259,7 +259,7 @@ def test_retrain_on_a_run_into_which_nothing_was_ingested_is_one_sentence(loop: 
     """First there are no data at all, then data that did not come from this run."""
     other = Loop(tmp_path)
     shutil.copytree(loop.folder / "runs" / "second", tmp_path / "runs" / "first")
-    (command,) = [line for line in readme_commands() if line[0] == "retrain"]
+    (command,) = [line for line in loop_commands() if line[0] == "retrain"]
     one_sentence(other, command, "dft-data", "screen ingest")
     shutil.copytree(loop.folder / "dft-data", tmp_path / "dft-data")
     one_sentence(other, command, "of the DFT there is none in these records", "screen ingest")

@@ -108,7 +108,7 @@ def test_adhesion_table_has_one_column_per_state_of_charge_and_prints_brackets()
 
 def test_an_interval_is_given_by_its_two_ends_and_never_as_a_standard_error():
     assert with_interval({"a": 1.0, "a_low": 0.7, "a_high": 1.1}, "a", 2) == "1.00 (0.70–1.10)"
-    # README: 0.52 (0.51 to 0.52), of which the farther end would be read as 0.52 ±0.01
+    # docs/example.md: 0.52 (0.51 to 0.52), of which the farther end would be read as 0.52 ±0.01
     assert with_interval({"a": 0.519, "a_low": 0.51, "a_high": 0.519}, "a", 2) == "0.52 (0.51–0.52)"
     assert with_interval({"a": -0.1, "a_low": -0.2, "a_high": 0.05}, "a", 2) == "-0.10 (-0.20–0.05)"
     assert with_interval({"a": 1.0}, "a", 2) == "1.00"
