@@ -12,7 +12,7 @@ import yaml
 
 from screening.engine.running.store import RecordStore
 
-SCRIPT = Path(__file__).with_name("counted_screen.py")
+SCRIPT = Path(__file__).parents[1] / "toys" / "counted_screen.py"
 KILLS = 5
 EXTRA_CALLS_PER_SYSTEM = 10
 WORKERS = 2

@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from screening.assets import asset
 from screening.engine.running.store import RecordStore
 
-SCRIPT = Path(__file__).with_name("counted_screen.py")
+SCRIPT = Path(__file__).parents[1] / "toys" / "counted_screen.py"
 ARGUMENTS = ["--dopants", "Mg", "--x", "1/12", "--config", str(asset("configs", "examples", "loop.yaml"))]
 PLACE = ["--workers", "2", "--device", "cpu"]
 LOST_PER_SYSTEM = 10

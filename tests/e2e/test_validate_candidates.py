@@ -31,7 +31,7 @@ from screening.validation.plan.bulk import bulk_jobs
 from screening.validation.plan.screened import ScreenedRun
 from screening.validation.programs import load_validation_settings
 
-HERE = Path(__file__).parent
+TOYS = Path(__file__).parents[1] / "toys"
 HOST = "LiNbO3"
 CO = "LiNbO3-congruent-Co_Li-vLi-1of12"
 KINDS = {
@@ -88,12 +88,12 @@ def write_inputs(folder: Path) -> None:
 def screen(arguments: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     environment = {
         **os.environ,
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parents[1])]),
+        "PYTHONPATH": os.pathsep.join([str(TOYS), str(TOYS.parents[1])]),
         "OMP_NUM_THREADS": "1",
         "COATSCREEN_CACHE": str(folder / "cache"),
         "COLUMNS": "200",
     }
-    command = [sys.executable, str(HERE / "toy_screen.py"), *arguments]
+    command = [sys.executable, str(TOYS / "toy_screen.py"), *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
 
 

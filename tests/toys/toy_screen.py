@@ -1,4 +1,4 @@
-"""`screen` whose self-check passes the toy potential of this folder, which knows no lattice of LiNbO3."""
+"""`screen` whose self-check passes the toy potential beside it, which knows no lattice of LiNbO3."""
 
 from screening.potentials import selfcheck
 
