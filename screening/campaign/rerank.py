@@ -94,7 +94,7 @@ def data_used(ranking: Ranking, records: Sequence[Record], settings: Settings, s
         {
             "candidate": r.candidate,
             "property": r.property,
-            "y": r.details.get("y"),
+            "y": r.y,
             "value": r.value,
             "unit": r.unit,
             "fidelity": r.fidelity,

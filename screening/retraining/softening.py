@@ -211,8 +211,7 @@ def _pairs(records: Sequence[Record], prop: str, base: str, fidelity: str) -> tu
         return record.property == prop and record.converged and value is not None and math.isfinite(value)
 
     def place(record: Record) -> tuple[str, float | None]:
-        y = record.details.get("y")
-        return record.candidate, None if y is None else round(float(y), 3)
+        return record.candidate, None if record.y is None else round(record.y, 3)
 
     newest = sorted(filter(usable, records), key=lambda r: r.created)
     mlip = {place(r): r for r in newest if r.fidelity == base}

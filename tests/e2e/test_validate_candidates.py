@@ -246,8 +246,8 @@ def test_a_store_from_before_lists_moved_with_atoms(doped: Validated, tmp_path: 
         def get(self, key: str) -> Any:
             found = store.get(key)
             for record in run.records:
-                if record.property == "delithiation_voltage" and record.structure[1:] == (key,):
-                    bulk = store.get(record.structure[0])
+                if record.property == "delithiation_voltage" and record.structure["delithiated"] == (key,):
+                    bulk = store.get(*record.structure["bulk"])
                     assert found is not None
                     assert bulk is not None
                     found.atoms.info = {**found.atoms.info, **{k: marks(bulk.atoms, k) for k in INDEX_LISTS}}

@@ -161,8 +161,7 @@ def latest(records: Iterable[Record]) -> dict[RecordKey, Record]:
     """The newest record of each (candidate, property, y); among equally old ones the last in the store."""
     chosen: dict[RecordKey, Record] = {}
     for record in records:
-        y = record.details.get("y")
-        key = (record.candidate, record.property, "" if y is None else y_label(float(y)))
+        key = (record.candidate, record.property, "" if record.y is None else y_label(record.y))
         if key not in chosen or record.created >= chosen[key].created:
             chosen[key] = record
     return chosen

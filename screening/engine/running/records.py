@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
+from screening.engine.running.parts import BY_POSITION, Parts
 from screening.engine.tasks import Result
+from screening.errors import UserError
+
+P = TypeVar("P", bound=Parts[str])
 
 VERSIONED = ("coatscreen", "torch", "ase", "pymatgen", "chgnet", "sevenn")
 
@@ -35,7 +40,8 @@ class Record:
     interval
         (low, high) of `value` in `unit`, or None when only one sample exists.
     structure
-        Keys of the engine results the value was computed from.
+        Keys of the engine results the value was computed from, by their role (see `Parts`); those of a record from
+        before roles were stored have the role `BY_POSITION`.
     details
         Everything a reader needs to see why the value is what it is (JSON-able).
     """
@@ -54,25 +60,66 @@ class Record:
     n_steps: int = 0
     n_force_calls: int = 0
     wall_s: float = 0.0
-    structure: tuple[str, ...] = ()
+    structure: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     flags: tuple[str, ...] = ()
     failure: str | None = None
     details: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=package_versions)
     created: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
+    @builtins.property  # `property` is a field here
+    def y(self) -> float | None:
+        """State of charge (Li per cathode formula unit) of a value that there is one of at each; None otherwise."""
+        y = self.details.get("y")
+        return None if y is None else float(y)
+
+    def parts(self, kind: type[P]) -> P:
+        """The keys it rests on by their roles, for example ``record.parts(AdhesionParts[str]).coating``.
+
+        Raises
+        ------
+        UserError
+            When it rests on other structures than a record of this kind.
+        """
+        try:
+            return kind.read(self.structure, self.details)
+        except ValueError as error:
+            raise UserError(
+                f"the record of {self.property} of {self.candidate} does not rest on what such a record rests on "
+                f"({error}); put a backup of its store in place, or screen into a new folder"
+            ) from error
+
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain data; keys without roles are the list that they were read from."""
+        data = asdict(self)
+        data["structure"] = self.structure.get(BY_POSITION, data["structure"])
+        return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Record:
+        """Inverse of `to_dict`.
+
+        Raises
+        ------
+        ValueError
+            When its structures are no keys.
+        """
         data = dict(data)
-        for name in ("structure", "flags"):
-            data[name] = tuple(data.get(name) or ())
+        data["structure"] = _by_role(data.get("structure"))
+        data["flags"] = tuple(data.get("flags") or ())
         if data.get("interval") is not None:
             low, high = data["interval"]
             data["interval"] = (low, high)
         return cls(**data)
+
+
+def _by_role(stored: Any) -> dict[str, tuple[str, ...]]:
+    """Keys by role from what a store holds: a mapping, or the list of earlier versions."""
+    roles = stored if isinstance(stored, dict) else {BY_POSITION: stored} if stored else {}
+    for role, keys in roles.items():
+        if not isinstance(keys, list | tuple) or not all(isinstance(key, str) for key in keys):
+            raise ValueError(f"the structures of a record are texts in lists, not {keys!r} ({role or 'without role'})")
+    return {role: tuple(keys) for role, keys in roles.items()}
 
 
 @dataclass(frozen=True)
@@ -94,7 +141,7 @@ def record_from(
     unit: str,
     *,
     fidelity: Fidelity,
-    results: Sequence[Result],
+    results: Parts[Result] | None,
     **fields: Any,
 ) -> Record:
     """Build a record whose effort, convergence and structures come from the engine results it was computed from.
@@ -102,12 +149,15 @@ def record_from(
     Parameters
     ----------
     results
-        Every engine result the value depends on; the record is converged when all of them are.
+        Every engine result the value depends on, by role; the record is converged when all of them are. None where
+        it failed before there was any.
     **fields
         Any other field of `Record`; `converged` given here is combined with the results' own.
     """
-    converged = bool(fields.pop("converged", True)) and all(r.converged and r.failure is None for r in results)
-    keys = tuple(r.key for r in results)
+    by_role = {} if results is None else results.by_role()
+    used = [result for role in by_role.values() for result in role]
+    converged = bool(fields.pop("converged", True)) and all(r.converged and r.failure is None for r in used)
+    keys = [r.key for r in used]
     # y tells two states of charge apart that failed before any result existed
     source = json.dumps([candidate, prop, fidelity.name, fields.get("details", {}).get("y"), *keys])
     return Record(
@@ -119,11 +169,11 @@ def record_from(
         potential=fidelity.potential,
         checkpoint_sha256=fidelity.checkpoint_sha256,
         converged=converged,
-        fmax=max((r.fmax for r in results), default=None),
-        n_steps=sum(r.n_steps for r in results),
-        n_force_calls=sum(r.n_force_calls for r in results),
-        wall_s=sum(r.wall_s for r in results),
-        structure=keys,
+        fmax=max((r.fmax for r in used), default=None),
+        n_steps=sum(r.n_steps for r in used),
+        n_force_calls=sum(r.n_force_calls for r in used),
+        wall_s=sum(r.wall_s for r in used),
+        structure={role: tuple(r.key for r in these) for role, these in by_role.items()},
         recipe_hash=hashlib.sha256(source.encode()).hexdigest()[:24],
         **fields,
     )

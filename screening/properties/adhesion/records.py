@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +14,7 @@ from screening.config import AdhesionSettings
 from screening.engine.running.records import Fidelity, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
+from screening.properties.adhesion.details import AdhesionParts, SegregationParts
 from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface
 from screening.properties.adhesion.types import AdhesionOutcome, ChargeState
 from screening.properties.bulk import Crystal, DopedBulk
@@ -80,7 +81,7 @@ def adhesion_records(
         states = [s for s in outcome.states if s.y == y and s.interface.failure is None and (y, s.order) in pool]
         if not states:
             reason = _why_missing(outcome, y)
-            lacking: dict[str, Any] = {"results": [], "converged": False, "failure": reason, "details": {"y": y}}
+            lacking: dict[str, Any] = {"results": None, "converged": False, "failure": reason, "details": {"y": y}}
             records.append(record("work_of_adhesion", None, "J/m2", flags=flags, **lacking))
             continue
         energies = np.array([s.interface.energy - pool[(y, s.order)].energy - coating.energy for s in states])
@@ -88,12 +89,16 @@ def adhesion_records(
         value_eq = value + coating.energy - equilibrium.energy
         low, high = _bootstrap(energies, outcome, settings, seed)
         work = (-high * per_area, -low * per_area)
-        used = [s.interface for s in states] + [pool[(y, s.order)] for s in states]
+        used = AdhesionParts(
+            interfaces=tuple(s.interface for s in states),
+            substrates=tuple(pool[(y, s.order)] for s in states),
+            coating=coating,
+        )
         shared: dict[str, Any] = {
             "flags": (*flags, *_state_flags(states, parent)),
             "details": {**common, "y": y, "orders": [_state_details(s, pool, parent) for s in states]},
         }
-        own, lowest = {"results": [*used, coating], **shared}, {"results": [*used, equilibrium], **shared}
+        own, lowest = {"results": used, **shared}, {"results": replace(used, coating=equilibrium), **shared}
         records += [
             record("adhesion_energy", value, "eV", interval=(low, high), **own),
             record("work_of_adhesion", -value * per_area, "J/m2", interval=work, **own),
@@ -140,7 +145,7 @@ def _bootstrap(
     return min(float(low), value), max(float(high), value)
 
 
-def _segregation(outcome: AdhesionOutcome) -> tuple[float, list[Result]] | None:
+def _segregation(outcome: AdhesionOutcome) -> tuple[float, SegregationParts[Result]] | None:
     """Energy of the best inner placement above the best contact one; positive: dopants prefer the contact."""
     if outcome.search.candidate.is_pristine:
         return None
@@ -151,7 +156,8 @@ def _segregation(outcome: AdhesionOutcome) -> tuple[float, list[Result]] | None:
             best[trial.where] = trial.interface
     if not {"contact", "inner"} <= set(best):
         return None
-    return best["inner"].energy - best["contact"].energy, [best["inner"], best["contact"]]
+    inner, contact = best["inner"], best["contact"]
+    return inner.energy - contact.energy, SegregationParts(inner=inner, contact=contact)
 
 
 def _common_details(

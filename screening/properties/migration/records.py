@@ -11,6 +11,7 @@ from screening.engine.running.records import Fidelity, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
 from screening.properties.bulk import DopedBulk
+from screening.properties.migration.details import MigrationParts
 from screening.properties.migration.hop_energies import Bound, NetworkEnergies, network_energies
 from screening.properties.migration.percolation import Percolation, percolation_barrier
 from screening.structures.hops.hop_classes import Orbits, hop_classes, site_classes
@@ -57,11 +58,11 @@ class Migration:
     flags: tuple[str, ...]
 
     @property
-    def used(self) -> list[Result]:
+    def used(self) -> MigrationParts[Result]:
         """Results that the values rest on; the bulk has its own record."""
         sites = {s for b in self.bands if b.usable for s in self._ends_of(b)}
         ends = [self.ends[s] for s in sorted(sites) if self.ends[s].key != self.doped.result.key]
-        return [*ends, *(b.result for b in self.bands if b.usable)]
+        return MigrationParts(ends=tuple(ends), bands=tuple(b.result for b in self.bands if b.usable))
 
     def _ends_of(self, band: BandOutcome) -> tuple[int, int]:
         hop = self.network.hops[band.hop]

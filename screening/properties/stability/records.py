@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+from screening.engine.running.parts import Parts
 from screening.engine.running.records import Record
 from screening.errors import CandidateFailed
 from screening.flags import flag
@@ -17,11 +18,28 @@ from screening.properties.stability import hull
 from screening.properties.stability.competing import without_compounds
 from screening.properties.stability.phases import PhaseEnergy, same_composition
 
+T = TypeVar("T")
+
 PROFILE_RANGE = (2.5, 4.6)
 """Voltages (V vs Li/Li+) over which the driving force is kept for plotting."""
 
 PREDICTED = flag("predicted_phases")
 """Flag of a value that rests on phases predicted by ionic substitution."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BulkParts(Parts[T], Generic[T]):
+    """What a value of stability rests on: the relaxed doped cell."""
+
+    bulk: T
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelithiationParts(Parts[T], Generic[T]):
+    """What the delithiation voltage rests on: the relaxed doped cell, and the same without its loosest Li."""
+
+    bulk: T
+    delithiated: T
 
 
 @dataclass(frozen=True, kw_only=True)

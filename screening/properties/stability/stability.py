@@ -30,6 +30,8 @@ from screening.properties.stability.phases import PhaseEnergy
 from screening.properties.stability.reaction_records import reactions
 from screening.properties.stability.reactivity import Reactant
 from screening.properties.stability.records import (
+    BulkParts,
+    DelithiationParts,
     Subject,
     check_phases,
     delithiated_above_hull,
@@ -90,7 +92,7 @@ def stability_flow(
     check_phases(set(composition), phases)
 
     def make(prop: str, value: float | None, unit: str, **fields: Any) -> Record:
-        results = fields.pop("results", [bulk.result])
+        results = fields.pop("results", BulkParts(bulk=bulk.result))
         return record_from(candidate.name, prop, value, unit, fidelity=fidelity, results=results, **fields)
 
     subject = Subject(
@@ -160,7 +162,7 @@ def _delithiation(
         "delithiation_voltage",
         delithiation_voltage(bulk.energy, best.energy, subject.phases),
         "V",
-        results=[bulk, best],
+        results=DelithiationParts(bulk=bulk, delithiated=best),
         flags=(flag("delithiated_below_hull"),) if above < -hull.TOLERANCE else (),
         details={
             "sites_tried": len(sites),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screening.properties.stability.records import BulkParts, DelithiationParts
 from screening.structures.elements import by_element
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun
@@ -12,7 +13,7 @@ def bulk_jobs(screen: ScreenedRun, candidate: str) -> Plan:
     record = screen.record(candidate, "e_above_hull")
     if record is None:
         return Plan(missing=[f"{candidate}: no relaxed bulk cell in the run"])
-    bulk = screen.result(record.structure[0])
+    bulk = screen.result(record.parts(BulkParts[str]).bulk)
     plan = Plan()
     plan.jobs.append(
         Job(
@@ -29,7 +30,7 @@ def bulk_jobs(screen: ScreenedRun, candidate: str) -> Plan:
     if taken_out is None:
         plan.missing.append(f"{candidate}: no delithiated cell in the run")
         return plan
-    vacancy = screen.result(taken_out.structure[1], part_of=bulk.atoms)
+    vacancy = screen.result(taken_out.parts(DelithiationParts[str]).delithiated, part_of=bulk.atoms)
     plan.jobs.append(
         Job(
             name=f"{candidate}/delithiated",

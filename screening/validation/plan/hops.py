@@ -14,6 +14,8 @@ import numpy as np
 
 from screening.engine.running.records import Record
 from screening.engine.tasks import Result
+from screening.errors import UserError
+from screening.properties.migration.details import MigrationParts
 from screening.structures.elements import by_element, element_order
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun
@@ -41,12 +43,16 @@ def hop_jobs(screen: ScreenedRun, candidate: str) -> Plan:
     record = screen.record(candidate, "migration_barrier") or screen.record(candidate, "lowest_hop_barrier")
     if record is None:
         return Plan(missing=[f"{candidate}: no migration barrier in the run"])
-    bands = [r for r in map(screen.result, record.structure) if r.images]
+    bands = [screen.result(key) for key in record.parts(MigrationParts[str]).bands]
     plan = Plan()
     made = record.details.get("carrier_source") == "made"
     used = [n for n, hop in enumerate(record.details["hops"]) if hop["used"]]
-    if len(used) != len(bands):
-        raise ValueError(f"a record of {len(used)} usable hops with {len(bands)} bands")
+    if len(used) != len(bands) or not all(band.images for band in bands):
+        raise UserError(
+            f"the record of {record.property} of {candidate} has {len(used)} hops that were used with "
+            f"{sum(bool(band.images) for band in bands)} bands; put a backup of its store in place, or screen into a "
+            "new folder"
+        )
     band_of = dict(zip(used, bands, strict=True))
     for hop in _chosen(record, used):
         for charge in MADE_CHARGES if made else (0,):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from screening.engine.running.records import Record
+from screening.errors import UserError
+from screening.properties.adhesion.details import AdhesionParts
 from screening.structures.elements import by_element
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun, plain_details
@@ -55,13 +57,14 @@ def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
 
 
 def _chosen(record: Record) -> tuple[dict[str, Any], str, str, str]:
-    """State of charge with the lowest substrate, and the keys of its interface, its substrate and of the coating.
-
-    A record of adhesion rests on the interfaces of all vacancy orders, then their substrates, then the coating.
-    """
+    """State of charge with the lowest substrate, and the keys of its interface, its substrate and of the coating."""
     states: list[dict[str, Any]] = record.details["orders"]
-    n = len(states)
-    if len(record.structure) != 2 * n + 1:
-        raise ValueError(f"a record of adhesion with {n} vacancy orders and {len(record.structure)} structures")
-    best = min(range(n), key=lambda i: (states[i]["substrate_reference_eV"], states[i]["order"]))
-    return states[best], record.structure[best], record.structure[n + best], record.structure[-1]
+    parts = record.parts(AdhesionParts[str])
+    if not len(states) == len(parts.interfaces) == len(parts.substrates):
+        raise UserError(
+            f"the record of {record.property} of {record.candidate} has {len(states)} vacancy orders with "
+            f"{len(parts.interfaces)} interfaces and {len(parts.substrates)} substrates; put a backup of its store in "
+            "place, or screen into a new folder"
+        )
+    best = min(range(len(states)), key=lambda i: (states[i]["substrate_reference_eV"], states[i]["order"]))
+    return states[best], parts.interfaces[best], parts.substrates[best], parts.coating

@@ -92,7 +92,7 @@ class FinishedJobs:
             for r in self.records
             if (r.candidate, r.property, r.fidelity) == (candidate, prop, self.manifest.mlip_fidelity)
             and r.failure is None
-            and (y is None or ("y" in r.details and abs(float(r.details["y"]) - y) < SAME_Y))
+            and (y is None or (r.y is not None and abs(r.y - y) < SAME_Y))
         ]
         return max(found, key=lambda r: r.created) if found else None
 

@@ -8,6 +8,7 @@ from ase import Atoms
 from tiny_run import MG, screen
 
 from screening.campaign.validate import choose, plan_validation, potential_records
+from screening.engine.running.parts import BY_POSITION
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.engine.tasks import Result
@@ -251,7 +252,8 @@ def result(key, n_images=0):
 
 def record(prop, keys, details, value=1.0):
     return Record(candidate="Mg", property=prop, value=value, unit="eV", fidelity="mlip:chgnet", converged=True,
-                  potential="chgnet", checkpoint_sha256="0" * 64, structure=tuple(keys), details=details)  # fmt: skip
+                  potential="chgnet", checkpoint_sha256="0" * 64, structure={BY_POSITION: tuple(keys)},
+                  details=details)  # fmt: skip
 
 
 def hop(start, end, forward, distance=3.8, dopant=4.0):
