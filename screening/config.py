@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from screening.assets import asset
+from screening.defaults import PHASES, POTENTIAL, VOLTAGE
 from screening.errors import UserError
 from screening.names import nearest
 from screening.typed.explain import explain
@@ -152,10 +153,10 @@ class MigrationSettings(Section):
 class StabilitySettings(Section):
     """Competing phases, the voltage of the driving force and what the coating may react with."""
 
-    phases: str = Field("listed", description="listed, mp (Materials Project) or a pymatgen JSON file of entries")
+    phases: str = Field(PHASES, description="listed, mp (Materials Project) or a pymatgen JSON file of entries")
     electrolyte: str = Field("LPSCB", description="electrolyte crystal of the reaction energies")
 
-    voltage: float = Field(4.3, ge=0, le=8, description="V vs Li/Li+ of oxidation_driving_force")
+    voltage: float = Field(VOLTAGE, ge=0, le=8, description="V vs Li/Li+ of oxidation_driving_force")
     delithiation_sites: int = Field(2, ge=1, le=1000, description="distinct Li sites tried for delithiation_voltage")
     fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
     max_steps: int = Field(400, ge=1, le=1_000_000)
@@ -220,7 +221,7 @@ class Settings(Section):
     compensation: list[Literal["li_vacancy", "li_interstitial", "o_vacancy", "self"]] = Field(
         ["li_vacancy", "li_interstitial", "self"], min_length=1
     )
-    potential: str = "chgnet"
+    potential: str = POTENTIAL
     seed: int = Field(0, ge=0, le=MAX_SEED)
     bulk: BulkSettings = BulkSettings()
     interface: InterfaceSettings = InterfaceSettings()

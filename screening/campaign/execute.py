@@ -11,7 +11,7 @@ from functools import partial
 
 from ase import Atoms
 
-from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, SUMMARY
+from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, STRUCTURES, SUMMARY
 from screening.campaign.outputs import write_ranking, write_structures
 from screening.campaign.overall import CampaignProgress, Overall
 from screening.campaign.ranking.rows import Ranking
@@ -82,7 +82,7 @@ def _record_finish(
     campaign: Campaign, store: RecordStore, ranking: Ranking, screened: Screened, *, wall_s: float
 ) -> None:
     write_ranking(campaign.out, ranking, settings=campaign.settings, skipped=campaign.grid.skipped)
-    write_structures(campaign.out / "structures", _structures(screened))
+    write_structures(campaign.out / STRUCTURES, _structures(screened))
     write_summary(
         campaign.out / SUMMARY,
         status=FINISHED,

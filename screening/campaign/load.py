@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -15,8 +15,12 @@ from screening.engine.running.records import Record
 from screening.engine.running.runlock import is_held
 from screening.errors import UserError
 
+if TYPE_CHECKING:
+    from ase import Atoms
+
 SUMMARY = "summary.yaml"
 STORE = "store.db"
+STRUCTURES = "structures"
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 """What summary.yaml says of a run: stopped is one that the same command continues."""
 INTERRUPTED = "interrupted"
@@ -33,6 +37,21 @@ class StoredRun:
     records: list[Record]
     skipped: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
+
+    def structures(self) -> dict[str, Atoms]:
+        """Relaxed cells by name, ``<candidate>/bulk``, ``<candidate>/interface-y1-order0``, ...; none before its end.
+
+        They are read from the CIF files in the run's structures/, whose numbers have about 5 decimals.
+
+        Raises
+        ------
+        UserError
+            Names a file that cannot be read.
+        """
+        from screening.structures.files.structure_file import read_structure
+
+        top = self.folder / STRUCTURES
+        return {str(path.relative_to(top).with_suffix("")): read_structure(path) for path in sorted(top.rglob("*.cif"))}
 
 
 def campaign_identity(dopants: str, x: str, settings: Settings) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 
 from ase import Atoms
 
+from screening.campaign.ranking.frame import csv_text
 from screening.campaign.ranking.rows import Ranking
 from screening.campaign.ranking.score import OBJECTIVES
 from screening.campaign.summary import plain
@@ -27,17 +27,12 @@ def write_ranking(
 ) -> tuple[Path, Path]:
     """Write ranking.csv and ranking.json into `folder` and return their paths; agreement.csv beside them with DFT.
 
-    In the CSV an absent value is empty, flags are joined by ``;`` and numbers have at most 6 significant digits; the
-    JSON keeps types, full precision, units, settings, versions and the skipped candidates.
+    The CSV is `Ranking.to_csv`; the JSON keeps types, full precision, units, settings, versions and the skipped
+    candidates.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = ranking.columns()
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_cell(row[name]) for name in names] for row in ranking.flat())
     csv_path, json_path = folder / "ranking.csv", folder / "ranking.json"
-    write_text(csv_path, text.getvalue())
+    write_text(csv_path, ranking.to_csv())
     document = ranking_document(ranking, settings=settings, skipped=skipped)
     write_text(json_path, json.dumps(document, indent=2, allow_nan=False) + "\n")
     _write_agreement(folder / "agreement.csv", ranking)
@@ -49,12 +44,8 @@ def _write_agreement(path: Path, ranking: Ranking) -> None:
     if not ranking.agreement:
         path.unlink(missing_ok=True)
         return
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     rows = [asdict(a) for a in ranking.agreement]
-    writer.writerow(rows[0])
-    writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    write_text(path, text.getvalue())
+    write_text(path, csv_text(list(rows[0]), rows))
 
 
 def ranking_document(
@@ -114,15 +105,3 @@ def write_structures(folder: Path, structures: Mapping[str, Atoms]) -> list[Path
         write_text(path, buffer.getvalue().decode())
         written.append(path)
     return written
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, float):
-        return format(value + 0.0, ".6g")
-    if isinstance(value, list | tuple):
-        return ";".join(str(item) for item in value)
-    return str(value)

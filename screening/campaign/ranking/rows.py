@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from screening.campaign.ranking.agreement import Agreement
 from screening.campaign.ranking.collect import CONTENT_KEYS
+from screening.campaign.ranking.frame import csv_text, frame_of
 from screening.campaign.ranking.labels import column, y_label
 from screening.config import RankingSettings
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEADING = ("rank", "candidate", "formula", "dopants", "site", "x")
 TRAILING = ("score", "pareto", "converged", "flags")
@@ -119,6 +123,17 @@ class Ranking:
         """One flat mapping per row with every column of `columns`; absent values are None, flags a list."""
         names = self.columns()
         return [{name: flat.get(name) for name in names} for flat in map(_flatten, self.rows)]
+
+    def to_csv(self) -> str:
+        """Text of ranking.csv: absent values empty, flags joined by ``;``, numbers of at most 6 significant digits."""
+        return csv_text(self.columns(), self.flat())
+
+    def to_frame(self) -> pd.DataFrame:
+        """Columns and values of ranking.csv as pandas reads them: best first, absent values NaN, flags joined by ``;``.
+
+        ``to_frame().set_index("candidate")`` has a row by its name; `flat` has every digit.
+        """
+        return frame_of(self.to_csv())
 
 
 def _mlip_first(name: str) -> tuple[bool, str]:
