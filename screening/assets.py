@@ -26,6 +26,22 @@ def asset(*parts: str) -> Path:
     raise FileNotFoundError(f"{Path(*parts)} is not part of this installation; reinstall coatscreen")
 
 
+def model_folder(path: Path) -> Path:
+    """A model's folder as the user names it; where there is none, what ships under that name (``models/NAME``).
+
+    Parameters
+    ----------
+    path
+        Relative to where the user stands, or absolute.
+    """
+    if path.exists() or path.is_absolute() or path.parts[:1] != ("models",) or ".." in path.parts:
+        return path
+    try:
+        return asset(*path.parts)
+    except FileNotFoundError:
+        return path
+
+
 def cache_dir() -> Path:
     """Folder for what is computed or downloaded once per user: ``COATSCREEN_CACHE``, else the XDG cache folder.
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from screening.assets import model_folder
 from screening.errors import UserError
 from screening.files import PARSE_ERRORS, read_received, sha256_of
 from screening.inside import lies_in
@@ -75,7 +76,7 @@ def read_card(name: str | Path) -> ModelCard:
     UserError
         When the folder holds no card, the card is not one of `screen retrain`, or it was rejected.
     """
-    folder = Path(name).expanduser()
+    folder = model_folder(Path(name).expanduser())
     path = folder / CARD
     try:
         content = yaml.safe_load(read_received(path))
