@@ -9,11 +9,11 @@ import yaml
 
 from screening.assets import asset
 from screening.config import Settings, load_settings
+from screening.potentials.families.table import seconds_per_atom
 from screening.potentials.registry import built_in_base
 from screening.structures.crystals.crystals import formula_units, load_crystal
 from screening.structures.interfaces.interface import find_parents
 
-FALLBACK = "sevennet-l3i5"
 CALLS_PER_IMAGE = 3
 """Evaluations of an image of a path that is not the saddle (`engine/paths/climbed_path.py`)."""
 FEWER, MORE = 0.8, 1.25
@@ -104,12 +104,13 @@ def estimate(settings: Settings, n_candidates: int, *, device: str, workers: int
     data = yaml.safe_load(asset("configs", "potentials.yaml").read_text(encoding="utf-8"))
     counted = settings.preset if settings.preset in data["calls"] else "standard"
     steps = _steps(settings, n_candidates, _calls(data["calls"][counted], settings, load_settings(counted, None, {})))
-    known = data["seconds_per_atom_cpu"]
+    known = seconds_per_atom()
+    slowest = max(known, key=known.__getitem__)
     name = built_in_base(settings.potential)  # a retrained potential costs what its base does
-    basis = f"{name} measured on one idle CPU core" if name in known else f"{name} not measured; taken for {FALLBACK}"
+    basis = f"{name} measured on one idle CPU core" if name in known else f"{name} not measured; taken for {slowest}"
     hours = None
     if device == "cpu":
-        each = known.get(name, known[FALLBACK]) / workers / 3600
+        each = known.get(name, known[slowest]) / workers / 3600
         low, high = (sum(ends) for ends in zip(*(_of(steps, stage) for stage in Stage), strict=True))
         hours = (low * each, SLOWEST * high * each)
     return Estimate(steps=steps, hours=hours, basis=basis)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from typer import Option
 
+from screening.potentials.families import table as families
+
 PHYSICS, MACHINE, OUTPUT = "What is screened", "Where it runs", "What is written"
 
 Dopants = Annotated[
@@ -42,7 +44,7 @@ PotentialName = Annotated[
     str | None,
     Option(
         "--potential",
-        help="chgnet, sevennet-0, sevennet-l3i5, sevennet-mf-0:PBE, matgl:NAME, ase:MODULE:FACTORY, models/NAME.",
+        help=families.HELP,
         show_default="chgnet",
         rich_help_panel=PHYSICS,
     ),

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
+
+Corrections = Literal["MP2020-in-model", "MP2020-needed", "own-hull"]
+"""Scale of a potential's energies: trained on corrected ones of the Materials Project; on uncorrected ones, which need
+pymatgen's MP2020 scheme; or any other, which only energies of the potential itself share."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,7 @@ class Potential(Protocol):
     checkpoint_sha256: str
     device: str
     corrections: str
-    """``"MP2020-in-model"`` (trained on corrected energies), ``"MP2020-needed"``, or ``"own-hull"``."""
+    """One of `Corrections`."""
     batch_atoms: int
     """Atoms that one forward pass takes at present; 1 where structures are evaluated one by one."""
 

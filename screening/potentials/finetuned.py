@@ -7,18 +7,20 @@ versions hold the package's own checkpoint instead, which the restricted unpickl
 from __future__ import annotations
 
 import logging
-from types import ModuleType
 from typing import Any
 
 from screening.errors import UserError
-from screening.potentials.batching import BatchedPotential, pick_device
-from screening.potentials.model_card import NETWORKS, SUFFIX, ModelCard, checked_checkpoint
+from screening.potentials.base import Potential
+from screening.potentials.batching import pick_device
+from screening.potentials.families.family import Family, NetworkCode
+from screening.potentials.families.table import family_named, family_of
+from screening.potentials.model_card import SUFFIX, ModelCard, checked_checkpoint
 from screening.potentials.weights import check_pickle, put_weights, read_weights
 
 logger = logging.getLogger(__name__)
 
 
-def load_card(card: ModelCard, device: str = "auto") -> BatchedPotential:
+def load_card(card: ModelCard, device: str = "auto") -> Potential:
     """Load a fine-tuned potential.
 
     Raises
@@ -27,19 +29,13 @@ def load_card(card: ModelCard, device: str = "auto") -> BatchedPotential:
         When the checkpoint is missing, not the one of the card, or cannot be read as the weights of its network.
     """
     device = pick_device(device)
-    potential: BatchedPotential = _package(card.family).from_model(
+    return _code(family_named(card.family)).from_model(
         read_card_model(card, device),
         name=card.potential_name,
         checkpoint_sha256=card.checkpoint_sha256,
         device=device,
         corrections=card.corrections,
     )
-    return potential
-
-
-def family_of(name: str) -> str | None:
-    """Family of a built-in potential that can be fine-tuned, None for any other name."""
-    return next((family for family, names in NETWORKS.items() if name in names), None)
 
 
 def read_network(source: str | ModelCard, device: str = "cpu") -> Any:
@@ -54,8 +50,8 @@ def read_network(source: str | ModelCard, device: str = "cpu") -> Any:
         return read_card_model(source, device)
     family = family_of(source)
     assert family is not None, source
-    package = _package(family)
-    return package.read_model(package.checkpoint_of(source), device)
+    code = _code(family)
+    return code.read_model(code.checkpoint_of(source), device)
 
 
 def read_card_model(card: ModelCard, device: str = "cpu") -> Any:
@@ -66,14 +62,14 @@ def read_card_model(card: ModelCard, device: str = "cpu") -> Any:
     UserError
         See `load_card`.
     """
-    package, checkpoint = _package(card.family), checked_checkpoint(card)
+    code, checkpoint = _code(family_named(card.family)), checked_checkpoint(card)
     if checkpoint.suffix == SUFFIX:
         weights, model = read_weights(checkpoint), read_network(card.network)
         put_weights(model, weights, checkpoint)
         return model.to(device)
     check_pickle(checkpoint)
     try:
-        return package.read_model(checkpoint, device)
+        return code.read_model(checkpoint, device)
     except Exception as error:  # whatever weights of something else make the package raise
         logger.debug("%s cannot be used", checkpoint, exc_info=True)
         raise UserError(
@@ -82,7 +78,6 @@ def read_card_model(card: ModelCard, device: str = "cpu") -> Any:
         ) from error
 
 
-def _package(family: str) -> ModuleType:
-    from screening.potentials.networks import chgnet, sevennet
-
-    return {"chgnet": chgnet, "sevennet": sevennet}[family]
+def _code(family: Family) -> NetworkCode:
+    assert family.fine_tuning is not None, family.name
+    return family.fine_tuning.code()

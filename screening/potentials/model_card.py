@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 
@@ -17,13 +17,13 @@ from screening.assets import model_folder
 from screening.errors import UserError
 from screening.files import PARSE_ERRORS, read_received, sha256_of
 from screening.inside import lies_in
+from screening.potentials.base import Corrections
+from screening.potentials.families.table import NETWORKS
 
 CARD = "card.yaml"
 SUFFIX = ".safetensors"
-CORRECTIONS = ("MP2020-in-model", "MP2020-needed", "own-hull")
+CORRECTIONS: tuple[Corrections, ...] = get_args(Corrections)
 FINETUNED, SOFTENING = "finetuned", "softening"
-NETWORKS = {"chgnet": ("chgnet", "chgnet-r2scan"), "sevennet": ("sevennet-0", "sevennet-l3i5")}
-"""By family the built-in potentials that `screen retrain` fine-tunes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class ModelCard:
     base
         Potential that it was made from: a built-in one, or another model's folder.
     family
-        ``"chgnet"`` or ``"sevennet"``: whose code reads the checkpoint. Empty for a softening correction.
+        One of `NETWORKS`, whose code reads the checkpoint. Empty for a softening correction.
     network
         Built-in potential whose network this is; empty for a softening correction and in cards of earlier versions,
         whose checkpoints state their network themselves.

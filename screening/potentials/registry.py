@@ -9,29 +9,14 @@ from pathlib import Path
 from screening.errors import UserError
 from screening.names import nearest
 from screening.potentials.base import Potential
-from screening.potentials.elements import MPTRJ, elements_of_matgl
-from screening.potentials.model_card import (
-    CARD,
-    NETWORKS,
-    SOFTENING,
-    ModelCard,
-    check_checkpoint,
-    is_model_path,
-    read_card,
-)
+from screening.potentials.families.family import Family
+from screening.potentials.families.table import BUILT_IN, MODELS, NETWORKS, PREFIXES, family_named, family_of
+from screening.potentials.model_card import CARD, SOFTENING, ModelCard, check_checkpoint, is_model_path, read_card
 from screening.process.threads import limit_threads
-
-BUILT_IN = ("chgnet", "chgnet-r2scan", "sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
-PREFIXES = ("matgl:NAME_OR_PATH", "ase:package.module:factory")
-MODELS = "models/NAME"
-"""Stands for any folder that `screen retrain` wrote."""
-
-PACKAGES = {"chgnet": "chgnet", "sevennet": "sevenn"}
-"""By family the package that holds network and weights."""
 
 
 def available() -> list[str]:
-    """Names that `load_potential` takes; the last three stand for families and for folders of `screen retrain`."""
+    """Names that `load_potential` takes; the last ones stand for families and for folders of `screen retrain`."""
     return [*BUILT_IN, *PREFIXES, MODELS]
 
 
@@ -40,7 +25,7 @@ def check_name(name: str) -> None:
 
     Looked at are the name, the package, a model's folder, card, base, checkpoint and its checksum. A matgl model that
     is not on this machine is fetched from the hub. An ``ase:`` factory is called, since nothing else says whether what
-    it needs is there; `load_potential` takes what it made.
+    it needs is there; `load_potential` takes what it made. See `Family.check` and `Family.runs_code`.
 
     Raises
     ------
@@ -50,15 +35,15 @@ def check_name(name: str) -> None:
     found = resolved(name)
     if isinstance(found, ModelCard):
         check_checkpoint(found)
-        _check_package(found.family)
-    elif found.startswith("matgl:"):
-        from screening.potentials.networks import matgl
-
-        matgl.check(found)
-    elif found.startswith("ase:"):
+        _check_package(family_named(found.family), found.family)
+        return
+    family = _family(found)
+    if family.runs_code:
         _load(found, "cpu")
+    elif family.check is not None:
+        family.check(found)
     else:
-        _check_package(found)
+        _check_package(family, found)
 
 
 def resolved(name: str) -> str | ModelCard:
@@ -79,23 +64,31 @@ def resolved(name: str) -> str | ModelCard:
         if folders[-1] in folders[:-1]:
             raise UserError(f"{card.folder} is a correction of itself; correct `base` in its {CARD}.")
         name = card.base
-    if folders and name.startswith("ase:"):
+    family = family_of(name)
+    if folders and family is not None and family.runs_code:
         # what a user types may name code, what a file says may not
         raise UserError(
             f"{folders[-1]} corrects {name}, and code that a file names is not run; give --potential {name} yourself, "
             f"and the correction to `screen rank RUN --correction {folders[-1]}`."
         )
-    if name in BUILT_IN or name.startswith(("matgl:", "ase:")):
+    if family is not None:
         return name
-    family = [n for n in BUILT_IN if n.split(":")[0] == name.split(":")[0]]
-    if family:
-        raise UserError(f"there is no potential {name!r}; use {' or '.join(family)}.")
-    families = f"or {' or '.join([*PREFIXES, MODELS])}"
-    raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {families}.")
+    variants = [n for n in BUILT_IN if n.split(":")[0] == name.split(":")[0]]
+    if variants:
+        raise UserError(f"there is no potential {name!r}; use {' or '.join(variants)}.")
+    others = f"or {' or '.join([*PREFIXES, MODELS])}"
+    raise UserError(f"there is no potential {name!r}; {nearest(name, BUILT_IN)}, {others}.")
 
 
-def _check_package(name: str) -> None:
-    package = PACKAGES[name.split("-")[0]]
+def _family(name: str) -> Family:
+    """Family of a name that `resolved` let through."""
+    family = family_of(name)
+    assert family is not None, name
+    return family
+
+
+def _check_package(family: Family, name: str) -> None:
+    package = family.package
     if find_spec(package) is None:
         raise UserError(f"the package {package} of the potential {name} is not installed; run `pip install {package}`.")
 
@@ -131,14 +124,9 @@ def supported_elements(potential: str) -> frozenset[str] | None:
         For an unknown name or a model folder without a usable card.
     """
     found = resolved(potential)
-    if isinstance(found, ModelCard) or found in BUILT_IN:
-        return MPTRJ
-    if found.startswith("ase:"):
-        return None
-    from screening.potentials.networks.matgl import local_folder
-
-    folder = local_folder(found.partition(":")[2])
-    return None if folder is None else elements_of_matgl(folder / "model.json")
+    if isinstance(found, ModelCard):
+        return family_named(found.family).elements(built_in_base(potential))
+    return _family(found).elements(found)
 
 
 def load_potential(name: str, device: str = "auto", *, self_check: bool = True) -> Potential:
@@ -163,7 +151,7 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
     if isinstance(found, ModelCard):
         potential = _load_finetuned(str(found.folder.resolve()), found.checkpoint_sha256, device)
     else:
-        if found.startswith("ase:"):
+        if _family(found).runs_code:
             from screening.potentials.batching import pick_device
 
             pick_device(device)
@@ -180,26 +168,11 @@ def load_potential(name: str, device: str = "auto", *, self_check: bool = True) 
 @lru_cache(maxsize=4)
 def _load_finetuned(folder: str, checkpoint_sha256: str, device: str) -> Potential:
     """`checkpoint_sha256` makes a folder that was written anew another potential."""
-    from screening.potentials.finetuned import load_card
+    from screening.potentials.finetuned import load_card  # its weights import torch
 
     return load_card(read_card(folder), device)
 
 
 @lru_cache(maxsize=len(BUILT_IN) + 2)
 def _load(name: str, device: str) -> Potential:
-    family = name.split(":")[0]
-    if family == "matgl":
-        from screening.potentials.networks import matgl
-
-        return matgl.load(name, device)
-    if family == "ase":
-        from screening.potentials import ase_calculator
-
-        return ase_calculator.load(name)
-    if family.startswith("chgnet"):
-        from screening.potentials.networks import chgnet
-
-        return chgnet.load(name, device)
-    from screening.potentials.networks import sevennet
-
-    return sevennet.load(name, device)
+    return _family(name).load(name, device)

@@ -10,11 +10,13 @@ import copy
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from screening.errors import UserError
+from screening.potentials.families.table import NETWORKS, RETRAINABLE, family_named
 from screening.retraining.backend import ENERGY_WEIGHT, Backend, TrainingSettings
 from screening.retraining.potential_errors import Errors, errors_of
 from screening.training_data.energy_shifts import EnergyShifts
@@ -50,17 +52,13 @@ def backend_of(family: str) -> Backend:
     UserError
         For a family that cannot be fine-tuned here.
     """
-    if family == "chgnet":
-        from screening.retraining.chgnet import CHGNetBackend
-
-        return CHGNetBackend()
-    if family == "sevennet":
-        from screening.retraining.sevennet import SevenNetBackend
-
-        return SevenNetBackend()
-    raise UserError(
-        "only chgnet, chgnet-r2scan, sevennet-0, sevennet-l3i5 and their retrained folders can be retrained."
-    )
+    if family not in NETWORKS:
+        raise UserError(f"only {', '.join(RETRAINABLE)} and their retrained folders can be retrained.")
+    fine_tuning = family_named(family).fine_tuning
+    assert fine_tuning is not None
+    module, _, name = fine_tuning.backend.partition(":")
+    backend: Backend = getattr(import_module(module), name)()
+    return backend
 
 
 def finetune(

@@ -18,7 +18,7 @@ from screening.errors import UserError
 from screening.files import sha256_of
 from screening.potentials.base import Potential
 from screening.potentials.batching import pick_device
-from screening.potentials.finetuned import family_of
+from screening.potentials.families.table import RETRAINABLE, family_of
 from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX, ModelCard
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential, resolved
 from screening.potentials.weights import write_weights
@@ -217,14 +217,12 @@ def _training(settings: RetrainSettings, device: str) -> TrainingSettings:
 
 def _base(name: str, device: str) -> _Base:
     source = resolved(name)
-    family = source.family if isinstance(source, ModelCard) else family_of(source)
-    if family is None:
-        raise UserError(
-            f"{source} cannot be retrained; use chgnet, chgnet-r2scan, sevennet-0, sevennet-l3i5 or a folder of "
-            "`screen retrain`."
-        )
+    network = built_in_base(name)
+    family = family_of(network)
+    if family is None or network not in RETRAINABLE:
+        raise UserError(f"{source} cannot be retrained; use {', '.join(RETRAINABLE)} or a folder of `screen retrain`.")
     potential = load_potential(name, device, self_check=False)
-    return _Base(source=source, family=family, network=built_in_base(name), potential=potential)
+    return _Base(source=source, family=family.name, network=network, potential=potential)
 
 
 def fitted_shifts(base: Potential, frames: Sequence[LabelledFrame]) -> EnergyShifts:

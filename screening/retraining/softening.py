@@ -22,7 +22,7 @@ from screening.engine.running.records import Record
 from screening.errors import UserError
 from screening.fidelity import is_potential, same_scale, scales_of
 from screening.files import PARSE_ERRORS, read_received
-from screening.potentials.registry import BUILT_IN
+from screening.potentials.families.table import BUILT_IN
 from screening.retraining.softening_line import Line, Pair, fit_line
 
 logger = logging.getLogger(__name__)

@@ -8,8 +8,9 @@ from received import write_card
 
 from screening.errors import UserError
 from screening.potentials import registry
+from screening.potentials.families.table import BUILT_IN
 from screening.potentials.finetuned import read_network
-from screening.potentials.registry import BUILT_IN, check_name, load_potential
+from screening.potentials.registry import check_name, load_potential
 from screening.potentials.weights import write_weights
 
 

@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.data import atomic_numbers, chemical_symbols
 
 from screening.potentials.elements import MPTRJ
+from screening.potentials.families.table import BUILT_IN
 from screening.potentials.networks import chgnet
-from screening.potentials.registry import BUILT_IN, load_potential, supported_elements
+from screening.potentials.registry import load_potential, supported_elements
 
 
 def test_chgnet_knows_the_elements_whose_embedding_was_trained():

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from screening.errors import UserError
-from screening.potentials.registry import BUILT_IN, available, load_potential
+from screening.potentials.families.table import BUILT_IN
+from screening.potentials.registry import available, load_potential
 from screening.potentials.selfcheck import (
     LATTICE_A,
     LATTICE_C,
@@ -74,7 +75,7 @@ def test_checksum_is_that_of_the_weights_file():
 def test_loading_is_silent(capfd):
     from screening.potentials.networks import chgnet as backend
 
-    backend.load("chgnet", "cpu")
+    backend.load("chgnet", "cpu", corrections="own-hull")
     assert capfd.readouterr().out == ""
 
 

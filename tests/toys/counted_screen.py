@@ -18,8 +18,8 @@ SELF_CHECK_ATOMS = 12
 _load = chgnet.load
 
 
-def load(name: str, device: str) -> Potential:
-    potential = _load(name, device)
+def load(name: str, device: str, **facts: str) -> Potential:
+    potential = _load(name, device, **facts)
     plain = potential.evaluate
     log = Path(os.environ["EVALUATION_LOG"])
 

@@ -9,6 +9,7 @@ import typer
 
 from screening.cli.once import OnceCommand
 from screening.cli.progress import sign_of_life
+from screening.potentials.families import table as families
 
 phases_app = typer.Typer(
     name="phases", help="List, build and extend the competing phases.", no_args_is_help=True, add_completion=False
@@ -17,7 +18,7 @@ phases_app = typer.Typer(
 
 @phases_app.command("build", cls=OnceCommand)
 def build_command(
-    potential: Annotated[str, typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5, ...")] = "chgnet",
+    potential: Annotated[str, typer.Option("--potential", help=families.HELP_BRIEFLY)] = "chgnet",
     out: Annotated[
         Path | None, typer.Option("--out", help="File to write.", show_default="datasets/energies/<potential>.json")
     ] = None,

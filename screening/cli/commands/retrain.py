@@ -10,6 +10,7 @@ import typer
 
 from screening.cli.progress import sign_of_life
 from screening.errors import UserError
+from screening.potentials.families import table as families
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def retrain_command(
     ],
     potential: Annotated[
         str,
-        typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5 or models/NAME.", rich_help_panel=TRAINING),
+        typer.Option("--potential", help=families.HELP_RETRAINABLE, rich_help_panel=TRAINING),
     ] = "chgnet",
     fidelity: Annotated[
         str | None,

@@ -11,6 +11,7 @@ import typer
 from screening.cli.progress import sign_of_life
 from screening.errors import UserError
 from screening.files import write_text
+from screening.potentials.families import table as families
 
 PHYSICS, OUTPUT = "What is computed", "Output"
 
@@ -26,7 +27,7 @@ def window_command(
         ),
     ] = None,
     potential: Annotated[
-        str, typer.Option("--potential", help="chgnet, sevennet-0, sevennet-l3i5, ...", rich_help_panel=PHYSICS)
+        str, typer.Option("--potential", help=families.HELP_BRIEFLY, rich_help_panel=PHYSICS)
     ] = "chgnet",
     phases: Annotated[
         str,

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from screening.engine.running.parts import BY_POSITION, Parts
 from screening.engine.tasks import Result
 from screening.errors import UserError
+from screening.potentials.families.table import SHIPPING
 
 P = TypeVar("P", bound=Parts[str])
 
-VERSIONED = ("coatscreen", "torch", "ase", "pymatgen", "chgnet", "sevenn")
+VERSIONED = ("coatscreen", "torch", "ase", "pymatgen", *SHIPPING)
 
 
 def package_versions() -> dict[str, str]:

@@ -30,8 +30,8 @@ from screening.potentials.weights import read_pickle
 Array = NDArray[np.float64]
 
 CHECKPOINTS = {
-    "chgnet": ("0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar", "MP2020-in-model"),
-    "chgnet-r2scan": ("r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar", "own-hull"),
+    "chgnet": "0.3.0/chgnet_0.3.0_e29f68s314m37.pth.tar",
+    "chgnet-r2scan": "r2scan/chgnet_r2scan_transfer_learning_e15f36s161m23.pth.tar",
 }
 
 
@@ -85,15 +85,15 @@ class CHGNetPotential(BatchedPotential):
         return results
 
 
-def load(name: str, device: str = "auto") -> CHGNetPotential:
-    """Load ``"chgnet"`` or ``"chgnet-r2scan"``."""
+def load(name: str, device: str = "auto", *, corrections: str) -> CHGNetPotential:
+    """Load a model of the wheel; `name` is one of `CHECKPOINTS`, `corrections` are `Potential.corrections`."""
     device = pick_device(device)
     return from_model(
         read_model(checkpoint_of(name), device),
         name=name,
         checkpoint_sha256=sha256_of(checkpoint_of(name)),
         device=device,
-        corrections=CHECKPOINTS[name][1],
+        corrections=corrections,
     )
 
 
@@ -101,7 +101,7 @@ def checkpoint_of(name: str) -> Path:
     """Weights of a built-in model."""
     with quiet():
         import chgnet
-    return Path(chgnet.__file__).parent / "pretrained" / CHECKPOINTS[name][0]
+    return Path(chgnet.__file__).parent / "pretrained" / CHECKPOINTS[name]
 
 
 def read_model(checkpoint: Path, device: str = "cpu") -> Any:

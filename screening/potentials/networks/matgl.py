@@ -13,6 +13,8 @@ from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
+from ase.data import atomic_numbers
+
 from screening.errors import UserError
 from screening.files import sha256_of
 from screening.potentials.ase_calculator import AsePotential
@@ -156,6 +158,26 @@ def local_folder(target: str) -> Path | None:
         return _download(target, local_files_only=True)
     except (OSError, ValueError):  # what huggingface_hub raises for a model that is not in its cache
         return None
+
+
+def elements_of(folder: Path) -> frozenset[str] | None:
+    """The ``element_types`` that the model.json of a model states; None where it states none."""
+    try:
+        found = _find(json.loads((folder / "model.json").read_text(encoding="utf-8")), "element_types")
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, list) or not all(isinstance(symbol, str) for symbol in found):
+        return None
+    return frozenset(found) & frozenset(atomic_numbers) or None
+
+
+def _find(content: object, key: str) -> object:
+    """The value of `key` in nested mappings, the outermost one first."""
+    if not isinstance(content, dict):
+        return None
+    if key in content:
+        return content[key]
+    return next((found for value in content.values() if (found := _find(value, key)) is not None), None)
 
 
 def _download(name: str, *, local_files_only: bool = False) -> Path:

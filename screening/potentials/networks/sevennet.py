@@ -15,7 +15,6 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from screening.errors import UserError
 from screening.files import sha256_of
 from screening.potentials.base import Evaluation
 from screening.potentials.batching import BatchedPotential, pick_device, quiet
@@ -28,8 +27,6 @@ CHECKPOINTS = {
     "sevennet-l3i5": "SEVENNET_l3i5",
     "sevennet-mf-0": "SEVENNET_MF_0",
 }
-MODALS = {"sevennet-mf-0": ("PBE", "R2SCAN")}
-NAMES = ("sevennet-0", "sevennet-l3i5", "sevennet-mf-0:PBE", "sevennet-mf-0:R2SCAN")
 
 
 class SevenNetPotential(BatchedPotential):
@@ -86,36 +83,29 @@ class SevenNetPotential(BatchedPotential):
         return results
 
 
-def load(name: str, device: str = "auto") -> SevenNetPotential:
-    """Load a model of the wheel; `name` is one of `NAMES`.
+def load(name: str, device: str = "auto", *, corrections: str) -> SevenNetPotential:
+    """Load a model of the wheel; `name` is one of `CHECKPOINTS`, with a colon and the modal where it has several.
 
-    Raises
-    ------
-    UserError
-        When the multi-fidelity model is asked for without its modal, or with one it does not have.
+    `corrections` are `Potential.corrections`.
     """
-    family, _, modal = name.partition(":")
-    modals = MODALS.get(family, ())
-    if (modals and modal not in modals) or (modal and not modals):
-        choices = " or ".join(f"{family}:{m}" for m in modals) if modals else family
-        raise UserError(f"potential {name!r} does not exist: use {choices}")
+    network, _, modal = name.partition(":")
     device = pick_device(device)
-    path = checkpoint_of(family)
+    path = checkpoint_of(network)
     return from_model(
         read_model(path, device),
         modal=modal or None,
         name=name,
         checkpoint_sha256=sha256_of(path),
         device=device,
-        corrections="own-hull" if modal == "R2SCAN" else "MP2020-needed",
+        corrections=corrections,
     )
 
 
-def checkpoint_of(family: str) -> Path:
+def checkpoint_of(name: str) -> Path:
     """Weights of a built-in model, without its modal."""
     with quiet():
         import sevenn._const as const
-    return Path(getattr(const, CHECKPOINTS[family]))
+    return Path(getattr(const, CHECKPOINTS[name]))
 
 
 def read_model(checkpoint: Path, device: str = "cpu") -> Any:

@@ -21,6 +21,7 @@ from screening.engine.running.records import Fidelity
 from screening.engine.running.store import RecordStore
 from screening.engine.tasks import RelaxTask, Result, Task
 from screening.errors import UserError
+from screening.potentials.families.table import titles_on
 from screening.potentials.registry import check_name, fitted_elements, load_potential, supported_elements
 from screening.properties.stability.corrections import MP_SCALE
 from screening.properties.stability.phase_files import cached_energies, cached_path, remember, shipped_energies
@@ -197,7 +198,7 @@ def _check_scale(corrections: str) -> None:
     if corrections not in MP_SCALE:
         raise UserError(
             "--phases mp and FILE hold energies on the Materials Project's scale, which this potential does not "
-            "share; use chgnet or a SevenNet model, or leave the option out."
+            f"share; use {' or '.join(titles_on(MP_SCALE))}, or leave the option out."
         )
 
 
