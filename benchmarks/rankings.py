@@ -13,12 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-VALUES = {
-    "work_of_adhesion_min_J_m2": "J/m2",
-    "migration_barrier_eV": "eV",
-    "oxidation_driving_force_eV_atom": "eV/atom",
-    "e_above_hull_eV_atom": "eV/atom",
-}
+from screening.quantities.table import ranked
+
+VALUES = [entry.column() for entry in ranked()]
 
 
 def compare(first: pd.DataFrame, second: pd.DataFrame, top: int = 3) -> dict[str, Any]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, create_model, field_validator
 
 from screening.assets import asset
 from screening.defaults import PHASES, POTENTIAL, VOLTAGE
 from screening.errors import UserError
 from screening.names import nearest
+from screening.quantities import table
 from screening.typed.explain import explain
 from screening.typed.section import Section
 from screening.typed.values import check_decimal_comma, plain, read_fraction
@@ -26,9 +27,6 @@ SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
 
 SUBSTRATE_STARTS = frozenset({"cut", "half", "rattled"})
 """The starts that the cathode's slab has; the others are arrangements of dopants, of which it has none."""
-
-OBJECTIVES = ("work_of_adhesion", "migration_barrier", "oxidation_driving_force", "e_above_hull")
-"""What is ranked; `campaign.score` says how."""
 
 MillerIndex = Annotated[int, Field(ge=-9, le=9)]
 
@@ -162,15 +160,25 @@ class StabilitySettings(Section):
     max_steps: int = Field(400, ge=1, le=1_000_000)
 
 
-class RankingSettings(Section):
-    """Weights of the documented score (design section 1) and optional thresholds that remove a candidate."""
+S = TypeVar("S", bound=Section)
 
-    weights: dict[str, float] = Field(dict.fromkeys(OBJECTIVES, 1.0))
-    max_e_above_hull: float | None = Field(None, description="eV/atom")
-    min_work_of_adhesion: float | None = Field(None, description="J/m2")
-    max_migration_barrier: float | None = Field(None, description="eV")
-    min_reaction_energy_cathode: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
-    min_reaction_energy_electrolyte: float | None = Field(None, description="eV/atom, negative; more reactive ones go")
+
+def _with_thresholds(section: type[S]) -> type[S]:
+    """The section with a field for every threshold of the table of properties, ``max_e_above_hull`` and the like."""
+    fields: dict[str, Any] = {
+        entry.limit: (float | None, Field(None, description=entry.limit_help)) for entry in table.with_threshold()
+    }
+    made = create_model(
+        section.__name__, __base__=section, __module__=section.__module__, __doc__=section.__doc__, **fields
+    )
+    return made
+
+
+@_with_thresholds
+class RankingSettings(Section):
+    """Weights of the score, and optional thresholds that remove a candidate; a weight not named is 1."""
+
+    weights: dict[str, float] = Field(default_factory=lambda: {entry.name: 1.0 for entry in table.ranked()})
 
     @field_validator("weights")
     @classmethod
@@ -187,12 +195,13 @@ def check_weights(weights: Mapping[str, float]) -> None:
     ValueError
         For an unknown objective, a weight that is no number of 0 or more, or no positive weight at all.
     """
+    objectives = [entry.name for entry in table.ranked()]
     for name, weight in weights.items():
-        if name not in OBJECTIVES:
-            raise ValueError(f"unknown objective {name!r} in the weights; {nearest(name, OBJECTIVES)}")
+        if name not in objectives:
+            raise ValueError(f"unknown objective {name!r} in the weights; {nearest(name, objectives)}")
         if not 0 <= weight <= MAX_WEIGHT:
             raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:.0f}")
-    if not any(weights.get(name, 1.0) for name in OBJECTIVES):
+    if not any(weights.get(name, 1.0) for name in objectives):
         raise ValueError("all weights are 0; give at least one objective a positive weight")
 
 
@@ -204,10 +213,9 @@ def check_threshold(name: str, value: float, where: str) -> None:
     UserError
         Names the threshold as `where`.
     """
-    if name in ("max_e_above_hull", "max_migration_barrier") and value < 0:
-        raise UserError(f"{where} is {value:g}: nothing lies below 0, so every candidate would go; give 0 or more.")
-    if name.startswith("min_reaction_energy") and value > 0:
-        raise UserError(f"{where} is {value:g}: no reaction energy is above 0, so all would go; give 0 or less.")
+    for entry in table.with_threshold():
+        if entry.limit == name and (reason := entry.nonsense(value)):
+            raise UserError(f"{where} is {value:g}: {reason}.")
 
 
 class Settings(Section):

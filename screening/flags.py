@@ -259,6 +259,11 @@ _TABLE = (
         advice="validate all states of charge to let DFT decide",
     ),
     Flag(
+        form="max_from_mlip:{what}",
+        meaning="DFT values exist for some states of charge only, so the maximum is the potential's",
+        advice="validate all states of charge to let DFT decide",
+    ),
+    Flag(
         form="failed:{kind}:{what}",
         meaning="there is a DFT value that could not take the potential's place, because computing it failed",
         advice="the potential's value stands; the record says why",

@@ -13,13 +13,13 @@ from ase import Atoms
 
 from screening.campaign.ranking.frame import csv_text
 from screening.campaign.ranking.rows import Ranking
-from screening.campaign.ranking.score import OBJECTIVES
+from screening.campaign.ranking.score import objectives
 from screening.campaign.summary import plain
 from screening.config import Settings
 from screening.files import write_text
 from screening.flags import explained
-
-UNIT_OF_SUFFIX = (("_J_m2", "J/m2"), ("_eV_atom", "eV/atom"), ("_eV", "eV"), ("_V", "V"))
+from screening.quantities.property import unit_in_name
+from screening.quantities.table import units
 
 
 def write_ranking(
@@ -64,7 +64,7 @@ def ranking_document(
             if entry is not None
         },
         "notes": ranking.notes,
-        "objectives": [asdict(o) for o in OBJECTIVES],
+        "objectives": [asdict(o) for o in objectives()],
         "ranking_settings": ranking.settings,
         "settings": settings,
         "versions": ranking.versions,
@@ -81,7 +81,7 @@ def ranking_document(
 def unit_of(name: str) -> str | None:
     """Unit that a column name ends with, or None for text, flags, ranks and contents."""
     stem = name.removesuffix("_low").removesuffix("_high")
-    return next((unit for suffix, unit in UNIT_OF_SUFFIX if stem.endswith(suffix)), None)
+    return next((unit for unit in units() if stem.endswith(f"_{unit_in_name(unit)}")), None)
 
 
 def write_structures(folder: Path, structures: Mapping[str, Atoms]) -> list[Path]:

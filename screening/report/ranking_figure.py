@@ -18,10 +18,10 @@ from pathlib import Path
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from screening.campaign.ranking.labels import column
-from screening.campaign.ranking.score import OBJECTIVES, Objective
 from screening.errors import UserError
 from screening.files import replacing
+from screening.quantities.property import Property
+from screening.quantities.table import ranked
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -112,10 +112,11 @@ def ranking_figure(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     reasons = [wrap(_why_unranked(row), 46) for row in rows]
     edges = [0.0, *accumulate(1 + _REASON_LINE * len(lines) for lines in reasons)]
     figure = Figure(figsize=(10, 1.5 + 0.3 * max(edges[-1], 3)), layout="constrained")
-    widths = [1.4, *[1.0] * (len(OBJECTIVES) - 1)]
-    axes = figure.subplots(1, len(OBJECTIVES), sharey=True, gridspec_kw={"width_ratios": widths})
+    objectives = ranked()
+    widths = [1.4, *[1.0] * (len(objectives) - 1)]
+    axes = figure.subplots(1, len(objectives), sharey=True, gridspec_kw={"width_ratios": widths})
     host = next((row for row in rows if not row["dopants"]), None)
-    for axis, objective in zip(axes, OBJECTIVES, strict=True):
+    for axis, objective in zip(axes, objectives, strict=True):
         _panel(axis, objective, rows, edges, host)
     _name_rows(axes[0], rows, edges, reasons)
     handles = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
@@ -128,7 +129,7 @@ def ranking_figure(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
 
 def _panel(
     axis: Axes,
-    objective: Objective,
+    objective: Property,
     rows: Sequence[Mapping[str, Any]],
     edges: Sequence[float],
     host: Mapping[str, Any] | None,
@@ -153,21 +154,20 @@ def _panel(
     axis.spines[["top", "right", "left"]].set_visible(False)
 
 
-def _series(objective: Objective, rows: Sequence[Mapping[str, Any]]) -> list[Series]:
+def _series(objective: Property, rows: Sequence[Mapping[str, Any]]) -> list[Series]:
     """One per state of charge where the property has one, in the order of the columns; otherwise one."""
-    prop = objective.name
     names = rows[0] if rows else {}
-    charged = [name for name in names if (found := _STATE.search(name)) and name == column(prop, suffix=found[0][1:-1])]
+    charged = [name for name in names if (found := _STATE.search(name)) and name == objective.column(found[0][1:-1])]
     if not charged:
-        own = column(prop, suffix="mlip")
-        return [Series(name=column(prop), own=own, label="", colour=_DARK, marker="o")]
+        own = objective.column("mlip")
+        return [Series(name=objective.column(), own=own, label="", colour=_DARK, marker="o")]
     out = []
     for i, name in enumerate(charged):
         found = _STATE.search(name)
         assert found is not None
         y = Fraction(found[1]).limit_denominator(12)
         colour, marker = _STYLES[i % len(_STYLES)]
-        own = column(prop, suffix=f"{found[0][1:-1]}_mlip")
+        own = objective.column(f"{found[0][1:-1]}_mlip")
         out.append(Series(name=name, own=own, label=f"y = {y}", colour=colour, marker=marker))
     return out
 

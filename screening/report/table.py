@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -10,22 +11,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from screening.quantities.property import Header, Property, unit_in_name
+from screening.report.cells import beside, better_values, cell, replaced, shown, with_interval
 from screening.report.flags import HINT, explanations
 
-COLUMNS: tuple[tuple[str, str, str, int], ...] = (
-    ("work_of_adhesion_min_J_m2", "work_of_adhesion_min_mlip_J_m2", "adhesion\nmin J/m2", 2),
-    ("migration_barrier_eV", "migration_barrier_mlip_eV", "barrier\neV", 2),
-    ("oxidation_driving_force_eV_atom", "oxidation_driving_force_mlip_eV_atom", "oxid.\neV/atom", 3),
-    ("e_above_hull_eV_atom", "e_above_hull_mlip_eV_atom", "hull\neV/atom", 3),
-)
-"""Ranked columns: name in ranking.csv, that of the potential's own value beside it, header, decimals."""
-
 CAPTION = (
-    "adhesion: worst state of charge, larger is better; barrier, oxid. (oxidation driving force) and hull: "
-    "smaller is better; score: gain over the pristine host; * = Pareto-optimal; (low–high) = 95 % interval of the "
+    "{better}; score: gain over the pristine host; * = Pareto-optimal; (low–high) = 95 % interval of the "
     "selection rule or spread over hops, no standard error; – = not ranked, see the flags below"
 )
-
 CAPTION_REPLACED = "; [ ] = the potential's own value where {what} or a correction replaces it"
 DFT, SIMULATED = "DFT", "a simulated value (no DFT)"
 
@@ -38,21 +31,24 @@ def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") 
     rows
         Flat rows in order, with the columns of ranking.csv (absent values None, flags a list).
     """
-    replaced = any(_replaced(row, name, own) for row in rows for name, own, _, _ in COLUMNS)
-    table = _table(title, caption=CAPTION + CAPTION_REPLACED.format(what=_replacement(rows)) if replaced else CAPTION)
+    columns = shown()
+    caption = CAPTION.format(better=better_values())
+    if any(replaced(row, entry) for row in rows for entry, _ in columns):
+        caption += CAPTION_REPLACED.format(what=_replacement(rows))
+    table = _table(title, caption=caption)
     table.add_column("rank", justify="right")
     table.add_column("candidate", overflow="fold")
     table.add_column("x", justify="right", no_wrap=True)
-    for _, _, header, _ in COLUMNS:
-        table.add_column(header, justify="right", overflow="fold")
-    table.add_column("window\nV", justify="right", no_wrap=True)
+    for _, header in columns:
+        whole = header.up_to is not None
+        table.add_column(header.text, justify="right", no_wrap=whole, overflow="ellipsis" if whole else "fold")
     table.add_column("score", justify="right", no_wrap=True)
     for row in rows:
-        numbers = [with_potential(row, name, own, digits) for name, own, _, digits in COLUMNS]
+        numbers = [cell(row, entry, header) for entry, header in columns]
         score = "–" if row["score"] is None else format(row["score"], "+.2f" if row["score"] else ".2f")
-        cells = [_rank(row), str(row["candidate"]), format(row["x"], ".3f"), *numbers, _window(row), score]
+        cells = [_rank(row), str(row["candidate"]), format(row["x"], ".3f"), *numbers, score]
         # Text, not str: rich would read a formula in brackets as markup
-        table.add_row(*(Text(cell) for cell in cells), style="dim" if row["rank"] is None else None)
+        table.add_row(*(Text(text) for text in cells), style="dim" if row["rank"] is None else None)
     return table
 
 
@@ -67,22 +63,27 @@ def flag_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return lines
 
 
-def adhesion_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Work of adhesion at each state of charge, one column per y in the order of ranking.csv."""
-    prefix, unit = "work_of_adhesion_y", "_J_m2"
-    found = [name for name in (rows[0] if rows else {}) if name.startswith(prefix) and name.endswith(unit)]
+def states_table(rows: Sequence[Mapping[str, Any]], entry: Property, header: Header) -> Table:
+    """A property at each state of charge, one column per y in the order of ranking.csv."""
+    prefix, unit = f"{entry.name}_y", f"_{unit_in_name(entry.unit)}"
+    form = re.compile(rf"{re.escape(prefix)}\d.*{re.escape(unit)}")
+    found = [name for name in (rows[0] if rows else {}) if form.fullmatch(name)]
     # where DFT replaces the potential the first column holds it; the potential's own stands beside it
     names = [name for name in found if not name.removesuffix(unit).endswith(("_dft", "_simulated"))]
-    table = _table("Work of adhesion, J/m2, at y Li per cathode formula unit")
+    title = entry.name.replace("_", " ").capitalize()
+    table = _table(f"{title}, {entry.unit}, at y Li per cathode formula unit")
     table.add_column("candidate", overflow="fold")
     table.add_column("formula", overflow="fold")
     for name in names:
         table.add_column(f"y = {name.removeprefix(prefix).removesuffix(unit).replace('_', ' ')}", justify="right")
-    table.add_column("re-equilibrated\nmin", justify="right")
+    others = beside(entry.name)
+    for _, other in others:
+        table.add_column(other.text, justify="right")
     for row in rows:
-        values = [with_interval(row, name, 2) for name in (*names, "work_of_adhesion_eq_min_J_m2")]
+        values = [with_interval(row, name, header.decimals) for name in names]
+        values += [with_interval(row, of.column(), other.decimals) for of, other in others]
         cells = [str(row["candidate"]), str(row["formula"]), *values]
-        table.add_row(*(Text(cell) for cell in cells), style="dim" if row["rank"] is None else None)
+        table.add_row(*(Text(text) for text in cells), style="dim" if row["rank"] is None else None)
     return table
 
 
@@ -158,7 +159,7 @@ def agreement_table(agreement: Sequence[AgreementLike], *, simulated: bool = Fal
                 _number(entry.pairs_in_order, ".0%"),
             ]
             cells.append(f"{_number(entry.top_agreement, '.0%')} of {entry.top}")
-        table.add_row(*(Text(cell) for cell in cells))
+        table.add_row(*(Text(text) for text in cells))
     return table
 
 
@@ -203,16 +204,18 @@ def print_ranking(
         What prints that for this ranking.
     """
     rows = ranking.flat()
-    shown = [r for r in rows if top is None or r["rank"] is None or r["rank"] <= top or not r["dopants"]]
-    console.print(ranking_table(shown, title=title))
-    lines = flag_lines(shown)
+    printed = [r for r in rows if top is None or r["rank"] is None or r["rank"] <= top or not r["dopants"]]
+    console.print(ranking_table(printed, title=title))
+    lines = flag_lines(printed)
     for line in lines:
         console.print(Text(line))
     if lines and not explain:
         console.print(Text(HINT.format(command=explain_command), style="dim"))
-    if len(shown) < len(rows):
-        console.print(f"{len(rows) - len(shown)} more ranked candidates are in ranking.csv.")
-    console.print(adhesion_table(shown))
+    if len(printed) < len(rows):
+        console.print(f"{len(rows) - len(printed)} more ranked candidates are in ranking.csv.")
+    for entry, header in shown():
+        if entry.per_y:
+            console.print(states_table(printed, entry, header))
     for note in ranking.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     if agreement:
@@ -222,35 +225,13 @@ def print_ranking(
         console.print(skipped_table(left_out))
     if explain:
         console.print("What the flags mean")
-        for line in explanations(shown):
+        for line in explanations(printed):
             console.print(Text(line))
-
-
-def with_interval(row: Mapping[str, Any], name: str, digits: int) -> str:
-    """``1.05 (0.97–1.09)``: the value and the two ends of its interval, which need not lie evenly around it."""
-    value = row.get(name)
-    if value is None:
-        return "–"
-    text = format(value, f".{digits}f")
-    low, high = row.get(f"{name}_low"), row.get(f"{name}_high")
-    if low is None or high is None:
-        return text
-    return f"{text} ({low:.{digits}f}–{high:.{digits}f})"
-
-
-def with_potential(row: Mapping[str, Any], name: str, own: str, digits: int) -> str:
-    """`with_interval`, and the potential's own value in brackets where another one replaces it."""
-    text = with_interval(row, name, digits)
-    return f"{text} [{row[own]:.{digits}f}]" if _replaced(row, name, own) else text
 
 
 def _replacement(rows: Sequence[Mapping[str, Any]]) -> str:
     """What stands in the place of the potential's values; the columns of ranking.csv tell."""
     return SIMULATED if any("_simulated_" in name for row in rows for name in row) else DFT
-
-
-def _replaced(row: Mapping[str, Any], name: str, own: str) -> bool:
-    return row.get(own) is not None and row[own] != row.get(name)
 
 
 def _rank(row: Mapping[str, Any]) -> str:
@@ -259,10 +240,3 @@ def _rank(row: Mapping[str, Any]) -> str:
     low, high = row.get("rank_low"), row.get("rank_high")
     span = f" ({low}–{high})" if low is not None and low != high else ""
     return f"{row['rank']}{'*' if row['pareto'] else ''}{span}"
-
-
-def _window(row: Mapping[str, Any]) -> str:
-    low, high = row.get("window_reduction_V"), row.get("window_oxidation_V")
-    if low is None and high is None:
-        return "–"
-    return "–".join("?" if v is None else f"{v:.2f}" for v in (low, high))

@@ -23,6 +23,7 @@ from screening.errors import UserError
 from screening.fidelity import is_potential, same_scale, scales_of
 from screening.files import PARSE_ERRORS, read_received
 from screening.potentials.families.table import BUILT_IN
+from screening.quantities.table import softened
 from screening.retraining.softening_line import Line, Pair, fit_line
 
 logger = logging.getLogger(__name__)
@@ -30,9 +31,6 @@ logger = logging.getLogger(__name__)
 CITATION = "Deng et al., npj Comput. Mater. 2025, doi:10.1038/s41524-024-01500-6"
 CARD = "card.yaml"
 KIND = "softening"
-
-CORRECTED = ("migration_barrier", "lowest_hop_barrier", "work_of_adhesion")
-"""Properties that are corrected: differences along the potential surface, zero where it is flat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +72,7 @@ class Softening:
 
 
 def fit_softening(records: Sequence[Record], *, base: str | None = None, fidelity: str | None = None) -> Softening:
-    """Fit a correction of every property of `CORRECTED` that has pairs enough.
+    """Fit a correction of every property that softens (`screening.quantities.table`) and has pairs enough.
 
     Parameters
     ----------
@@ -93,7 +91,7 @@ def fit_softening(records: Sequence[Record], *, base: str | None = None, fidelit
     fidelity = _only("DFT", [f for f in _fidelities(records) if not is_potential(f)], fidelity)
     lines: dict[str, Line] = {}
     reasons = []
-    for prop in CORRECTED:
+    for prop in softened():
         pairs, unit = _pairs(records, prop, base, fidelity)
         try:
             lines[prop] = fit_line(prop, unit, pairs)

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 import pytest
 from loop_commands import HOST, MG, ROOT, Loop, loop_commands
 
-from screening.retraining.softening import CORRECTED, Softening, load_softening
+from screening.quantities.table import softened
+from screening.retraining.softening import Softening, load_softening
 from screening.tracking.session import QUIET
 from screening.training_data.library import DataLibrary
 from screening.validation.jobs import Manifest, read_manifest
@@ -124,7 +125,7 @@ def test_values_of_the_same_structures_are_the_potentials(loop: Loop) -> None:
 @pytest.mark.slow
 def test_the_correction_is_the_identity(softening: Softening) -> None:
     assert (softening.base, softening.fidelity) == ("mlip:chgnet", VIA_VASP)
-    assert set(softening.lines) == set(CORRECTED)
+    assert set(softening.lines) == set(softened())
     # two candidates, and two states of charge for adhesion
     assert {prop: len(line.pairs) for prop, line in softening.lines.items()} == {
         "migration_barrier": 2, "lowest_hop_barrier": 2, "work_of_adhesion": 4,

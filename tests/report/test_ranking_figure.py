@@ -8,8 +8,8 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
-from screening.campaign.ranking.score import OBJECTIVES
 from screening.errors import UserError
+from screening.quantities.table import ranked
 from screening.report.ranking_figure import check_plot_file, main, plot_ranking, ranking_figure, read_rows
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -54,7 +54,7 @@ def host_lines(axis):
 
 
 def test_every_ranked_property_has_a_panel_with_its_unit_and_the_direction_that_is_better(axes):
-    assert len(axes) == len(OBJECTIVES) == 4
+    assert len(axes) == len(ranked()) == 4
     units = ["J/m²", "eV", "eV/atom", "eV/atom"]
     for axis, unit in zip(axes, units, strict=True):
         assert axis.get_xlabel().splitlines()[0] == unit

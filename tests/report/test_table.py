@@ -3,15 +3,18 @@ import io
 import pytest
 from rich.console import Console
 
+from screening.quantities.table import find
+from screening.report.cells import with_interval
 from screening.report.table import (
-    adhesion_table,
     agreement_table,
     flag_lines,
     print_ranking,
     ranking_table,
     skipped_table,
-    with_interval,
+    states_table,
 )
+
+ADHESION = find("work_of_adhesion")
 
 
 def row(rank, candidate, **fields):
@@ -100,7 +103,7 @@ def test_flags_common_to_all_are_said_once():
 
 
 def test_adhesion_table_has_one_column_per_state_of_charge_and_prints_brackets():
-    text = show(adhesion_table(ROWS), 120)
+    text = show(states_table(ROWS, ADHESION, ADHESION.header), 120)
     assert "y = 1 " in text
     assert "y = 0.333" in text
     assert "[Li5/6Mg1/12]NbO3" in text

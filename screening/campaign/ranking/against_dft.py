@@ -8,22 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from screening.campaign.ranking.agreement import Agreement, agreement
-from screening.campaign.ranking.collect import PER_Y, Collected
-from screening.campaign.ranking.labels import column, y_label
+from screening.campaign.ranking.collect import Collected
+from screening.campaign.ranking.labels import y_label
 from screening.campaign.ranking.score import active_objectives, utility
 from screening.campaign.ranking.sources import CORRECTED, Sources, counts
-
-SIGNS: dict[str, int] = {
-    "work_of_adhesion": 1,
-    "migration_barrier": -1,
-    "lowest_hop_barrier": -1,
-    "oxidation_driving_force": -1,
-    "e_above_hull": -1,
-    "window_reduction": -1,
-    "window_oxidation": 1,
-    "delithiation_voltage": 1,
-}
-"""Properties of which the order is compared; +1 where larger is better."""
+from screening.quantities import table
+from screening.quantities.property import Property
 
 
 def agreements(
@@ -31,8 +21,8 @@ def agreements(
 ) -> tuple[Agreement, ...]:
     """The potential's own values against DFT's, column by column, over the candidates that have both.
 
-    A candidate takes part with a value that both converged to; in the minimum over states of charge when it has DFT at
-    all of them, and in the score (first, where the pristine host has one) when it has DFT for every ranked objective.
+    A candidate takes part with a value that both converged to; in the worst one over states of charge when it has DFT
+    at all of them, and in the score (first, where the pristine host has one) when it has DFT for all that is ranked.
 
     Parameters
     ----------
@@ -42,11 +32,11 @@ def agreements(
     if not sources.reference:
         return ()
     found = _of_the_score(sources, candidates, pristine, soc, share)
-    for prop, sign in SIGNS.items():
-        for name, labels in _columns(prop, soc):
-            pairs = [p for p in (_both(sources, c, prop, labels) for c in candidates) if p is not None]
+    for entry in (entry for entry in table.PROPERTIES if entry.better is not None):
+        for name, labels in _columns(entry, soc):
+            pairs = [p for p in (_both(sources, c, entry, labels) for c in candidates) if p is not None]
             if pairs:
-                found.append(agreement(name, [a for a, _ in pairs], [b for _, b in pairs], sign=sign))
+                found.append(agreement(name, [a for a, _ in pairs], [b for _, b in pairs], sign=entry.sign))
     return tuple(found)
 
 
@@ -54,8 +44,9 @@ def _of_the_score(
     sources: Sources, candidates: Sequence[str], pristine: str | None, soc: Sequence[float], share: Mapping[str, float]
 ) -> list[Agreement]:
     points: dict[str, list[tuple[float, float]]] = {}
+    entries = [entry for entry in table.ranked() if entry.name in share]
     for name in candidates:
-        pairs = [_both(sources, name, o.name, next(_columns(o.name, soc))[1]) for o in active_objectives(share)]
+        pairs = [_both(sources, name, entry, next(_columns(entry, soc))[1]) for entry in entries]
         if all(pair is not None for pair in pairs):
             points[name] = [pair for pair in pairs if pair is not None]
     if pristine is None or pristine not in points or len(points) < 2:
@@ -67,24 +58,22 @@ def _of_the_score(
     return [agreement("score", *scores, sign=1)]
 
 
-def _columns(prop: str, soc: Sequence[float]) -> Iterator[tuple[str, list[str]]]:
-    if prop not in PER_Y:
-        yield column(prop), [""]
-        return
-    labels = [y_label(y) for y in soc]
-    yield column(prop, suffix="min"), labels
-    for label in labels:
-        yield column(prop, suffix=label), [label]
+def _columns(entry: Property, soc: Sequence[float]) -> Iterator[tuple[str, list[str]]]:
+    labels = [y_label(y) for y in soc] if entry.per_y else [""]
+    yield entry.column(), labels
+    if entry.per_y:
+        for label in labels:
+            yield entry.column(label), [label]
 
 
-def _both(sources: Sources, candidate: str, prop: str, labels: Sequence[str]) -> tuple[float, float] | None:
+def _both(sources: Sources, candidate: str, entry: Property, labels: Sequence[str]) -> tuple[float, float] | None:
     sides: list[float] = []
     for records in (sources.potential, sources.dft):
-        own = [records.get((candidate, prop, label)) for label in labels]
+        own = [records.get((candidate, entry.name, label)) for label in labels]
         values = [r.value for r in own if r is not None and counts(r) and r.value is not None]
         if not labels or len(values) < len(labels) or not all(map(math.isfinite, values)):
             return None
-        sides.append(min(values))
+        sides.append(entry.worst(values))
     return sides[0], sides[1]
 
 

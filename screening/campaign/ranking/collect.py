@@ -6,19 +6,19 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from screening.campaign.ranking.labels import UNITS, column, y_label
-from screening.campaign.ranking.score import OBJECTIVES
+from screening.campaign.ranking.labels import y_label
 from screening.campaign.ranking.sources import CORRECTED, MLIP, RecordKey, Sources
 from screening.chemistry.candidate import Candidate
 from screening.engine.running.records import Record
 from screening.flags import flag, origin_flag
+from screening.quantities import table
+from screening.quantities.property import Property, column_name
 
-PER_Y = ("work_of_adhesion", "work_of_adhesion_eq")
 OFF = {"x_bulk": flag("x_bulk_off"), "x_interface": flag("x_interface_off"), "x_barrier": flag("x_barrier_off")}
 """Contents of the cells, and the flag of each that is far from the requested one."""
 CONTENT_KEYS = tuple(OFF)
 MAX_X_DIFFERENCE = 0.02
-"""Difference between requested and realised content above which a row is flagged (design section 1)."""
+"""Difference between requested and realised content above which a row is flagged."""
 
 
 @dataclass(kw_only=True)
@@ -34,7 +34,7 @@ class Collected:
     objectives
         Objective to its value, only where every record behind it can be trusted (present, converged, not reacted).
     spread
-        Objective to the (value, low, high) of each record behind it: one per y for adhesion, whose worst counts.
+        Objective to the (value, low, high) of each record behind it: of one per y the worst counts.
     converged
         Every property that is ranked (weight above 0) is there and converged.
     flags
@@ -68,7 +68,7 @@ def extra_properties(chosen: Mapping[RecordKey, Record]) -> dict[str, str]:
     return {
         record.property: record.unit
         for _, record in sorted(chosen.items())
-        if record.property not in UNITS and record.property not in with_y
+        if table.find(record.property) is None and record.property not in with_y
     }
 
 
@@ -86,26 +86,27 @@ def collect(
     sources
         The records of all candidates.
     soc
-        States of charge whose worst decides the adhesion, Li per cathode formula unit.
+        States of charge whose worst counts, Li per cathode formula unit.
     extra
         Output of `extra_properties`.
     required
         Objectives that are ranked (those with a positive weight).
     """
     out = Collected()
-    for prop in PER_Y:
-        _collect_adhesion(out, candidate.name, prop, sources, soc, required=prop in required)
-    objectives = {o.name for o in OBJECTIVES}
-    for prop, unit in ({p: u for p, u in UNITS.items() if p not in PER_Y} | dict(extra)).items():
+    for entry in (entry for entry in table.PROPERTIES if entry.per_y):
+        _collect_per_y(out, candidate.name, entry, sources, soc, required=entry.name in required)
+    objectives = {entry.name for entry in table.ranked()}
+    single = {entry.name: entry.unit for entry in table.PROPERTIES if not entry.per_y}
+    for prop, unit in (single | dict(extra)).items():
         key = (candidate.name, prop, "")
         record = sources.ranked.get(key)
-        name = column(prop, unit)
+        name = column_name(prop, unit)
         usable = _check(out, record, prop, "", required=prop in required)
         _say_origin(out, sources, key)
         if (prop, "") in sources.compared:
             out.beside[name] = {
-                column(prop, unit, MLIP): _finite(sources.potential.get(key)),
-                column(prop, unit, sources.word): _finite(sources.dft.get(key)),
+                column_name(prop, unit, MLIP): _finite(sources.potential.get(key)),
+                column_name(prop, unit, sources.word): _finite(sources.dft.get(key)),
             }
         out.values[name] = _finite(record)
         interval = _interval(record)
@@ -120,9 +121,10 @@ def collect(
     return out
 
 
-def _collect_adhesion(
-    out: Collected, name: str, prop: str, sources: Sources, soc: Sequence[float], *, required: bool
+def _collect_per_y(
+    out: Collected, name: str, entry: Property, sources: Sources, soc: Sequence[float], *, required: bool
 ) -> None:
+    prop = entry.name
     keys = [(name, prop, y_label(y)) for y in soc]
     shown = [sources.ranked.get(key) for key in keys]
     records = sources.of_one_scale(keys)
@@ -136,26 +138,27 @@ def _collect_adhesion(
         if other is not record:
             _check(out, other, prop, label, required=False)
         value, interval = _finite(other), _interval(other)
-        out.values[column(prop, suffix=label)] = value
+        out.values[entry.column(label)] = value
         if interval is not None:
-            out.intervals[column(prop, suffix=label)] = interval
+            out.intervals[entry.column(label)] = interval
         value, interval = _finite(record), _interval(record)
         if value is not None:
             spread.append((value, *(interval or (value, value))))
-    minimum = column(prop, suffix="min")
     complete = bool(soc) and len(spread) == len(soc)
-    # the minimum over a part of the states of charge is not the worst one, so it stays empty until all are there
-    out.values[minimum] = min(v for v, _, _ in spread) if complete else None
+    # the worst over a part of the states of charge is not the worst one, so it stays empty until all are there
+    out.values[entry.column()] = entry.worst(v for v, _, _ in spread) if complete else None
     if complete and any(r is not None and r.interval for r in records):
-        out.intervals[minimum] = (min(low for _, low, _ in spread), min(high for _, _, high in spread))
-    _adhesion_origin(out, prop, sources, keys)
-    if prop == "work_of_adhesion" and usable and complete:
-        out.objectives[prop] = min(v for v, _, _ in spread)
+        ends = entry.worst(low for _, low, _ in spread), entry.worst(high for _, _, high in spread)
+        out.intervals[entry.column()] = ends
+    _origin_per_y(out, entry, sources, keys)
+    if entry.score is not None and usable and complete:
+        out.objectives[prop] = entry.worst(v for v, _, _ in spread)
         out.spread[prop] = spread
 
 
-def _adhesion_origin(out: Collected, prop: str, sources: Sources, keys: Sequence[RecordKey]) -> None:
-    """Say per y, and for the minimum, whose value it is, and keep the other one beside it."""
+def _origin_per_y(out: Collected, entry: Property, sources: Sources, keys: Sequence[RecordKey]) -> None:
+    """Say per y, and for the worst one, whose value it is, and keep the other one beside it."""
+    prop = entry.name
     origins = [sources.origin(key) for key in keys]
     whole = set(origins) == {sources.word}
     for key in keys:
@@ -163,7 +166,8 @@ def _adhesion_origin(out: Collected, prop: str, sources: Sources, keys: Sequence
     if whole and sources.reference:
         out.flag(origin_flag(sources.word, prop))
     elif sources.word in origins and MLIP in origins:
-        out.flag(flag("min_from_mlip:{what}", what=prop))
+        smallest = entry.sign > 0
+        out.flag(flag("min_from_mlip:{what}" if smallest else "max_from_mlip:{what}", what=prop))
     out.origins[prop] = sources.word if whole else CORRECTED if CORRECTED in origins else MLIP
     if not any((prop, label) in sources.compared for _, _, label in keys):
         return
@@ -171,11 +175,10 @@ def _adhesion_origin(out: Collected, prop: str, sources: Sources, keys: Sequence
     for side, records in sides.items():
         values = [_finite(r) for r in records]
         for (_, _, label), value in zip(keys, values, strict=True):
-            beside = out.beside.setdefault(column(prop, suffix=label), {})
-            beside[column(prop, suffix=f"{label}_{side}")] = value
+            out.beside.setdefault(entry.column(label), {})[entry.column(f"{label}_{side}")] = value
         known = [v for v in values if v is not None]
-        lowest = min(known) if known and len(known) == len(keys) else None
-        out.beside.setdefault(column(prop, suffix="min"), {})[column(prop, suffix=f"min_{side}")] = lowest
+        worst = entry.worst(known) if known and len(known) == len(keys) else None
+        out.beside.setdefault(entry.column(), {})[entry.column(f"{entry.end}_{side}")] = worst
 
 
 def _say_origin(out: Collected, sources: Sources, key: RecordKey, *, quiet: bool = False) -> None:
@@ -185,7 +188,7 @@ def _say_origin(out: Collected, sources: Sources, key: RecordKey, *, quiet: bool
     origin = sources.origin(key)
     if origin == CORRECTED:
         out.flag(origin_flag(CORRECTED, prop))
-    elif origin == sources.word and not quiet and (prop in UNITS or key in sources.potential):
+    elif origin == sources.word and not quiet and (table.find(prop) is not None or key in sources.potential):
         out.flag(origin_flag(sources.word, what))
     elif key in sources.dft and origin != sources.word:
         failed = sources.dft[key].failure is not None

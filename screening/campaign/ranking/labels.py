@@ -1,51 +1,17 @@
-"""How a candidate and a quantity are written: formulas, dopant labels and column names with their unit."""
+"""How a candidate and a state of charge are written: formulas, dopant labels and labels of y."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from fractions import Fraction
 
 from screening.chemistry.candidate import Candidate, Substitution
 from screening.chemistry.formula import amount_text, read_formula
 
-UNITS: dict[str, str] = {
-    "work_of_adhesion": "J/m2",
-    "work_of_adhesion_eq": "J/m2",
-    "migration_barrier": "eV",
-    "migration_barrier_1d": "eV",
-    "lowest_hop_barrier": "eV",
-    "oxidation_driving_force": "eV/atom",
-    "e_above_hull": "eV/atom",
-    "window_reduction": "V",
-    "window_oxidation": "V",
-    "delithiation_voltage": "V",
-    "reaction_energy_cathode": "eV/atom",
-    "reaction_energy_electrolyte": "eV/atom",
-}
-"""Units of the ranked and tabulated properties (design section 1)."""
-
 
 def y_label(y: float) -> str:
     """State of charge in a column name: 1 -> ``y1``, 1/3 -> ``y0.333``, 2/3 -> ``y0.667``, 0 -> ``y0``."""
     return f"y{_number(y)}"
-
-
-def column(prop: str, unit: str | None = None, suffix: str = "") -> str:
-    """Column of a property with its unit, for example ``work_of_adhesion_min_J_m2``.
-
-    Parameters
-    ----------
-    prop
-        Property name.
-    unit
-        Unit as in a record (``"eV/atom"``); that of `UNITS` when None.
-    suffix
-        ``"min"`` or a `y_label`, put between property and unit.
-    """
-    unit = UNITS[prop] if unit is None else unit
-    unit_part = re.sub(r"[^0-9A-Za-z]+", "_", unit).strip("_")
-    return "_".join(part for part in (prop, suffix, unit_part) if part)
 
 
 def formula(candidate: Candidate) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from screening.campaign.ranking.against_dft import agreements, mixed_notes
 from screening.campaign.ranking.collect import Collected, collect, extra_properties
-from screening.campaign.ranking.labels import column, dopant_label, formula, site_label
+from screening.campaign.ranking.labels import dopant_label, formula, site_label
 from screening.campaign.ranking.rows import Ranking, Row
 from screening.campaign.ranking.score import active_objectives, active_weights, order, utility
 from screening.campaign.ranking.sources import sources_of
@@ -22,6 +22,7 @@ from screening.chemistry.candidate import Candidate
 from screening.config import RankingSettings
 from screening.engine.running.records import Record
 from screening.flags import flag
+from screening.quantities import table
 from screening.retraining.softening import Softening
 
 
@@ -113,18 +114,12 @@ def _row(candidate: Candidate, collected: Collected) -> Row:
 
 def _apply_thresholds(collected: Collected, settings: RankingSettings) -> bool:
     """Flag each threshold that the candidate misses; True when there is one."""
-    limits: list[tuple[str, float | None, float | None, int]] = [
-        ("max_e_above_hull", settings.max_e_above_hull, collected.objectives.get("e_above_hull"), 1),
-        ("min_work_of_adhesion", settings.min_work_of_adhesion, collected.objectives.get("work_of_adhesion"), -1),
-        ("max_migration_barrier", settings.max_migration_barrier, collected.objectives.get("migration_barrier"), 1),
-    ]
-    for partner in ("cathode", "electrolyte"):
-        prop = f"reaction_energy_{partner}"
-        name = f"min_{prop}"
-        limits.append((name, getattr(settings, name), collected.values.get(column(prop)), -1))
     missed = False
-    for name, limit, value, sign in limits:
-        if limit is not None and value is not None and sign * (value - limit) > 0:
+    for entry in table.with_threshold():
+        name, limit = entry.limit, getattr(settings, entry.limit)
+        # of what is ranked only a value that can be trusted may pass
+        value = collected.objectives.get(entry.name) if entry.score else collected.values.get(entry.column())
+        if limit is not None and value is not None and entry.sign * (value - limit) < 0:
             collected.flag(flag("removed:{name}={limit}", name=name, limit=f"{limit:g}"))
             missed = True
         elif limit is not None and value is None:
@@ -135,7 +130,7 @@ def _apply_thresholds(collected: Collected, settings: RankingSettings) -> bool:
 
 
 def _draw(name: str, collected: Collected, share: Mapping[str, float], seed: int, n: int) -> np.ndarray:
-    """(n, M) active objectives drawn uniformly within their intervals; adhesion is drawn per y and the worst taken.
+    """(n, M) active objectives drawn uniformly within their intervals; one per y is drawn per y and the worst taken.
 
     The stream depends on the seed and the candidate's name only, so that other candidates never change it.
     """
@@ -144,7 +139,7 @@ def _draw(name: str, collected: Collected, share: Mapping[str, float], seed: int
     for objective in active_objectives(share):
         bounds = np.array([(low, high) for _, low, high in collected.spread[objective.name]])
         drawn = rng.uniform(bounds.min(axis=1), bounds.max(axis=1), size=(n, len(bounds)))
-        columns.append(drawn.min(axis=1))
+        columns.append(drawn.min(axis=1) if objective.sign > 0 else drawn.max(axis=1))
     return np.stack(columns, axis=1)
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from screening.campaign.ranking.agreement import Agreement
 from screening.campaign.ranking.collect import CONTENT_KEYS
 from screening.campaign.ranking.frame import csv_text, frame_of
-from screening.campaign.ranking.labels import column, y_label
+from screening.campaign.ranking.labels import y_label
 from screening.config import RankingSettings
+from screening.quantities import table
+from screening.quantities.property import column_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,14 +95,8 @@ class Ranking:
 
     def columns(self) -> list[str]:
         """Columns in the order of ranking.csv: the fixed ones, intervals, then everything else."""
-        adhesion = [column("work_of_adhesion", suffix=s) for s in ("min", *map(y_label, self.soc))]
-        single = [column(p) for p in ("migration_barrier", "oxidation_driving_force", "e_above_hull")]
-        single += [column(p) for p in ("window_reduction", "window_oxidation", "delithiation_voltage")]
-        main = [*adhesion, column("work_of_adhesion_eq", suffix="min"), *single]
-        equilibrium = [column("work_of_adhesion_eq", suffix=y_label(y)) for y in self.soc]
-        other = [column(p) for p in ("reaction_energy_cathode", "reaction_energy_electrolyte")]
-        other += [column("migration_barrier_1d"), column("lowest_hop_barrier"), *equilibrium]
-        other += [column(p, u) for p, u in self.extra.items()]
+        main, other = self._of_the_table()
+        other += [column_name(p, u) for p, u in self.extra.items()]
         with_interval = {name for row in self.rows for name in row.intervals}
         if any(row.score_interval for row in self.rows):
             with_interval.add("score")
@@ -109,6 +105,20 @@ class Ranking:
         extras = ["x_requested", *CONTENT_KEYS, "compensation", "rank_low", "rank_high", "front"]
         main, other = self._with_beside(main), self._with_beside(other)
         return [*LEADING, *main, *TRAILING, *bounds, *extras, *other, *other_bounds]
+
+    def _of_the_table(self) -> tuple[list[str], list[str]]:
+        """Columns of the tabulated properties, in front of the score and behind it.
+
+        Of a property per state of charge the worst value stands at its place; the single values follow it where it is
+        ranked and come last where it is not.
+        """
+        placed: dict[str, list[str]] = {"front": [], "behind": [], "last": []}
+        states: list[str] = []
+        for entry in table.PROPERTIES:
+            single = [entry.column(y_label(y)) for y in self.soc] if entry.per_y else []
+            placed[entry.place] += [entry.column(), *(single if entry.score else ())]
+            states += () if entry.score else single
+        return placed["front"], [*placed["behind"], *placed["last"], *states]
 
     def _with_beside(self, names: list[str]) -> list[str]:
         """Every column followed by those beside it that hold a value in some row."""

@@ -2,10 +2,10 @@
 
 score = sum_i w_i * improvement_i / scale_i / sum_i w_i
 
-over the four objectives i, where improvement_i is the gain over the pristine host computed with the same settings
-(work of adhesion: larger is a gain; the other three: smaller is a gain). The pristine host scores exactly 0, +1 means
-"on average one scale better than the pristine host". The scales are fixed physical quantities and not the spread of
-the batch, so that adding or removing candidates never changes a score.
+over the ranked properties i (`screening.quantities.table`), where improvement_i is the gain over the pristine host
+computed with the same settings (a larger work of adhesion is a gain, a smaller barrier is one). The pristine host
+scores exactly 0, +1 means "on average one scale better than the pristine host". The scales are fixed physical
+quantities and not the spread of the batch, so that adding or removing candidates never changes a score.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 
 from screening.config import check_weights
 from screening.errors import UserError
+from screening.quantities.table import ranked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,37 +41,13 @@ class Objective:
     why: str
 
 
-OBJECTIVES: tuple[Objective, ...] = (
-    Objective(
-        name="work_of_adhesion",
-        sign=1,
-        scale=0.1,
-        unit="J/m2",
-        why="twice the 0.05 J/m2 to which adhesion is converged in slab planes; about a tenth of LiNbO3/NCM811",
-    ),
-    Objective(
-        name="migration_barrier",
-        sign=-1,
-        scale=0.1,
-        unit="eV",
-        why="a factor exp(0.1 eV / kT) = 49 in hop rate at 298 K",
-    ),
-    Objective(
-        name="oxidation_driving_force",
-        sign=-1,
-        scale=0.025,
-        unit="eV/atom",
-        why="kT at 298 K",
-    ),
-    Objective(
-        name="e_above_hull",
-        sign=-1,
-        scale=0.025,
-        unit="eV/atom",
-        why="kT at 298 K; observed metastable crystals lie 0.015 (median) to 0.067 (90th percentile) eV/atom above "
-        "the hull, Sun et al., Sci. Adv. 2016, doi:10.1126/sciadv.1600225",
-    ),
-)
+def objectives() -> tuple[Objective, ...]:
+    """The ranked properties, in the order of their table."""
+    return tuple(
+        Objective(name=entry.name, sign=entry.sign, scale=entry.score.scale, unit=entry.unit, why=entry.score.why)
+        for entry in ranked()
+        if entry.score is not None
+    )
 
 
 def active_weights(weights: Mapping[str, float]) -> dict[str, float]:
@@ -85,14 +62,14 @@ def active_weights(weights: Mapping[str, float]) -> dict[str, float]:
         check_weights(weights)
     except ValueError as error:
         raise UserError(f"{error}.") from error
-    chosen = {o.name: float(weights.get(o.name, 1.0)) for o in OBJECTIVES}
+    chosen = {o.name: float(weights.get(o.name, 1.0)) for o in objectives()}
     total = sum(chosen.values())
     return {name: weight / total for name, weight in chosen.items() if weight > 0}
 
 
 def active_objectives(share: Mapping[str, float]) -> list[Objective]:
-    """Objectives named in `share`, the output of `active_weights`, in the order of `OBJECTIVES`."""
-    return [o for o in OBJECTIVES if o.name in share]
+    """Objectives named in `share`, the output of `active_weights`, in the order of `objectives`."""
+    return [o for o in objectives() if o.name in share]
 
 
 def utility(values: np.ndarray, share: Mapping[str, float]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -11,44 +11,35 @@ import typer
 
 from screening.cli.own_name import own_command
 from screening.cli.signature import asked, command, defaults
+from screening.cli.thresholds import threshold_options, thresholds_of, weights_example
 from screening.door.load import load_run
 from screening.door.rank import rank, ranking_document
 
 USUAL = defaults(rank)
 
-WEIGHTS, THRESHOLDS, DFT, OUTPUT = "Weights", "Thresholds", "DFT", "Output"
+WEIGHTS, DFT, OUTPUT = "Weights", "DFT", "Output"
 
 
+@threshold_options
 @dataclass(frozen=True, kw_only=True)
-class RankOptions:
-    """Options of `screen rank`."""
+class _RunAndWeights:
+    """The first options of `screen rank`; the thresholds follow these."""
 
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run, or its name below runs/.")]
     weights: Annotated[
         str | None,
         typer.Option(
             "--weights",
-            help="work_of_adhesion=2,migration_barrier=1,...; 0 leaves one out; the others keep the run's.",
+            help=f"{weights_example()}; 0 leaves one out; the others keep the run's.",
             rich_help_panel=WEIGHTS,
         ),
     ] = USUAL.weights
-    max_e_above_hull: Annotated[
-        float | None, typer.Option("--max-e-above-hull", help="eV/atom", rich_help_panel=THRESHOLDS)
-    ] = None
-    min_work_of_adhesion: Annotated[
-        float | None,
-        typer.Option("--min-work-of-adhesion", help="J/m2, at the worst y", rich_help_panel=THRESHOLDS),
-    ] = None
-    max_migration_barrier: Annotated[
-        float | None, typer.Option("--max-migration-barrier", help="eV", rich_help_panel=THRESHOLDS)
-    ] = None
-    min_reaction_energy_cathode: Annotated[
-        float | None, typer.Option("--min-reaction-energy-cathode", help="eV/atom, < 0", rich_help_panel=THRESHOLDS)
-    ] = None
-    min_reaction_energy_electrolyte: Annotated[
-        float | None,
-        typer.Option("--min-reaction-energy-electrolyte", help="eV/atom, < 0", rich_help_panel=THRESHOLDS),
-    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RankOptions(_RunAndWeights):
+    """Options of `screen rank`."""
+
     fidelity: Annotated[
         str | None,
         typer.Option(
@@ -92,7 +83,7 @@ class RankOptions:
     @property
     def thresholds(self) -> dict[str, float | None]:
         """Those that are given, and None for the others."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name[:4] in ("min_", "max_")}
+        return thresholds_of(self)
 
 
 @command(RankOptions)

@@ -4,7 +4,7 @@ from fractions import Fraction
 import pytest
 from pymatgen.core import Composition
 
-from screening.campaign.ranking.labels import column, dopant_label, formula, site_label, y_label
+from screening.campaign.ranking.labels import dopant_label, formula, site_label, y_label
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.chemistry.formula import read_formula
 from screening.chemistry.grid import enumerate_candidates
@@ -91,9 +91,3 @@ def test_formula_counts_the_atoms_of_the_cell(candidate):
 @pytest.mark.parametrize(("y", "text"), [(1, "y1"), (1 / 3, "y0.333"), (2 / 3, "y0.667"), (0, "y0"), (0.5, "y0.5")])
 def test_y_label(y, text):
     assert y_label(y) == text
-
-
-def test_columns_end_with_their_unit():
-    assert column("work_of_adhesion", suffix="y0.333") == "work_of_adhesion_y0.333_J_m2"
-    assert column("e_above_hull") == "e_above_hull_eV_atom"
-    assert column("window_oxidation") == "window_oxidation_V"

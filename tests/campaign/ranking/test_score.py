@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from screening.campaign.ranking.score import OBJECTIVES, active_weights, fronts, order, utility
+from screening.campaign.ranking.score import active_weights, fronts, objectives, order, utility
 from screening.errors import UserError
 
 EQUAL = active_weights({})
@@ -54,13 +54,13 @@ def test_fronts_do_not_depend_on_order_or_monotone_rescaling():
 
 def test_one_scale_better_everywhere_is_one_unit_of_score():
     reference = np.array([1.0, 0.9, 0.05, 0.03])
-    better = reference + [o.sign * o.scale for o in OBJECTIVES]
+    better = reference + [o.sign * o.scale for o in objectives()]
     assert utility(better, EQUAL) - utility(reference, EQUAL) == pytest.approx(1.0)
 
 
 def test_weights_are_relative():
     values = np.array([1.2, 0.7, 0.04, 0.02])
-    assert utility(values, active_weights(dict.fromkeys((o.name for o in OBJECTIVES), 5.0))) == pytest.approx(
+    assert utility(values, active_weights(dict.fromkeys((o.name for o in objectives()), 5.0))) == pytest.approx(
         utility(values, EQUAL)
     )
 
@@ -80,7 +80,7 @@ def test_rank_goes_by_front_before_score():
         ({"adhesion": 1.0}, "unknown objective 'adhesion'"),
         ({"e_above_hull": -1.0}, "e_above_hull"),
         ({"e_above_hull": float("nan")}, "e_above_hull"),
-        (dict.fromkeys((o.name for o in OBJECTIVES), 0.0), "positive weight"),
+        (dict.fromkeys((o.name for o in objectives()), 0.0), "positive weight"),
     ],
 )
 def test_unusable_weights_are_refused(weights, word):
