@@ -22,7 +22,7 @@ from screening.engine.paths.bands import has_valley
 from screening.engine.paths.curve import Curve
 from screening.engine.paths.descend import same_minimum, slide_down
 from screening.engine.paths.idpp import interpolate
-from screening.engine.paths.path import Ends, Path, Sample
+from screening.engine.paths.path import Ends, ReactionPath, Sample
 from screening.engine.paths.profile import Peak, arc_lengths, peaks
 from screening.engine.paths.saddle import MAX_CALLS, Metric, Saddle, saddle_search
 from screening.engine.paths.whole_band import approach
@@ -57,7 +57,7 @@ MAX_DEPTH = 2
 LONGEST_SHIFT = 0.2
 """A, longest displacement of an atom when an image moves across the path."""
 
-Walk = Generator[list[Array], list[Sample], Path | None]
+Walk = Generator[list[Array], list[Sample], ReactionPath | None]
 Fill = Generator[list[Array], list[Sample], list[Sample] | None]
 
 
@@ -107,7 +107,7 @@ def climbed_path(ends: Ends, guess: Array, rules: Rules) -> Walk:
 
     Returns
     -------
-    Path or None
+    ReactionPath or None
         None where no image lies above both end points or no saddle was found; a whole band may do better.
     """
     quarters = yield [guess[1], guess[2], guess[3]]
@@ -301,7 +301,7 @@ def _rival(found: _Found) -> tuple[Curve, Peak | None]:
     return curve, None
 
 
-def _assemble(found: _Found, n_images: int, complete: bool) -> Path:
+def _assemble(found: _Found, n_images: int, complete: bool) -> ReactionPath:
     """The highest saddle and the images that fill the path most evenly beside it.
 
     An image next to a saddle that came out higher than it is off the path (the saddle was converged, the image was not)
@@ -319,4 +319,4 @@ def _assemble(found: _Found, n_images: int, complete: bool) -> Path:
         gaps = [np.inf if kept[i] is top else arc[i + 1] - arc[i - 1] for i in range(1, len(kept) - 1)]
         del kept[1 + int(np.argmin(gaps))]
     converged = complete and top.energy >= highest
-    return Path(samples=kept, top=kept.index(top), fmax=top.fmax, converged=converged, valley=valley)
+    return ReactionPath(samples=kept, top=kept.index(top), fmax=top.fmax, converged=converged, valley=valley)

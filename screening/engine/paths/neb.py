@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path as File
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from screening.engine.paths.bands import highest_interior
 from screening.engine.paths.climbed_path import Rules, climbed_path
 from screening.engine.paths.endpoints import check_compatible, check_end_points
 from screening.engine.paths.idpp import interpolate, unwrapped_displacement
-from screening.engine.paths.path import Ends, Path, Sample
+from screening.engine.paths.path import Ends, ReactionPath, Sample
 from screening.engine.paths.whole_band import converge_band
 from screening.engine.tasks import NebTask, Result
 from screening.flags import flag
@@ -34,7 +34,7 @@ from screening.potentials.base import Potential
 logger = logging.getLogger(__name__)
 
 Array = NDArray[np.float64]
-Walk = Generator[list[Array], list[Sample], Path]
+Walk = Generator[list[Array], list[Sample], ReactionPath]
 
 MAX_LOST_CALLS = 10
 """Force calls of one band that a kill may cost."""
@@ -59,7 +59,7 @@ class Band:
     wanted: list[Array] = field(default_factory=list)
     structures: list[Atoms] = field(default_factory=list)
     log: list[Sample] = field(default_factory=list)
-    path: Path | None = None
+    path: ReactionPath | None = None
     n_rounds: int = 0
     unsaved: int = 0
     wall_s: float = 0.0
@@ -164,7 +164,7 @@ class Band:
             **common,
         )
 
-    def _flags(self, path: Path) -> list[str]:
+    def _flags(self, path: ReactionPath) -> list[str]:
         found = {
             flag("intermediate_minimum"): path.valley,
             flag("no_interior_maximum"): highest_interior(path.energies) is None,
@@ -239,7 +239,7 @@ def neb_batch(
     potential: Potential,
     *,
     keys: Sequence[str],
-    checkpoints: Sequence[File] | None = None,
+    checkpoints: Sequence[Path] | None = None,
     max_atoms: int | None = None,
 ) -> list[Result]:
     """Converge all bands together; `run_tasks` does the same for relaxations and bands.

@@ -42,7 +42,7 @@ class Ends:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Path:
+class ReactionPath:
     """A band: M images with both end points.
 
     Attributes

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from screening.engine.optimizers import Descent, Solve
 from screening.engine.paths.bands import band_forces, has_valley
-from screening.engine.paths.path import Ends, Path, Sample
+from screening.engine.paths.path import Ends, ReactionPath, Sample
 from screening.engine.paths.saddle import Metric
 from screening.engine.springs import model_solver
 
@@ -30,7 +30,7 @@ CLIMB_AFTER = 25
 
 def converge_band(
     ends: Ends, guess: Array, *, spring: float, climb: bool, fmax: float, max_rounds: int
-) -> Generator[list[Array], list[Sample], Path]:
+) -> Generator[list[Array], list[Sample], ReactionPath]:
     """Relax a band until the largest NEB force on any atom of any image is at most `fmax`.
 
     Parameters
@@ -44,12 +44,12 @@ def converge_band(
 
     Returns
     -------
-    Path
+    ReactionPath
         Of the lowest residual (of those that climbed, once one has).
     """
     inner, climbing, n_rounds = guess[1:-1], False, 0
     descent = Descent(limits=np.full(inner.shape[0] * inner.shape[1], MAX_STEP))
-    best: Path | None = None
+    best: ReactionPath | None = None
     while True:
         samples = yield list(inner)
         n_rounds += 1
@@ -63,7 +63,7 @@ def converge_band(
             residual = band_forces(positions, energies, forces, spring=spring, climb=True).forces
         converged = largest(residual) <= fmax and climbing == climb
         if best is None or largest(residual) < best.fmax:
-            best = Path(
+            best = ReactionPath(
                 samples=path,
                 top=int(np.argmax(energies)),
                 fmax=largest(residual),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from screening.engine.paths.climbed_path import Rules, _Found, _rival, climbed_path
 from screening.engine.paths.descend import same_minimum, slide_down
-from screening.engine.paths.path import Ends, Path, Sample
+from screening.engine.paths.path import Ends, ReactionPath, Sample
 from screening.engine.paths.profile import arc_lengths, peaks
 from screening.engine.paths.saddle import Metric, Saddle, saddle_search
 
@@ -104,7 +104,7 @@ def test_a_saddle_slides_into_the_well_it_is_pushed_to(sign: float, well: float)
     assert not same_minimum(down[-1], ends.initial if sign > 0 else ends.final)
 
 
-def climbed(surface: Surface, first: float, last: float, n_images: int) -> tuple[Path, int]:
+def climbed(surface: Surface, first: float, last: float, n_images: int) -> tuple[ReactionPath, int]:
     ends = ends_of(surface, first, last)
     guess = np.linspace(ends.initial.positions, ends.final.positions, 5)
     return run(climbed_path(ends, guess, Rules(n_images=n_images, fmax=0.01, spring=5.0)), surface)
