@@ -12,6 +12,7 @@ import argparse
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,14 @@ from scipy.optimize import brentq
 
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import BulkSettings, StabilitySettings
+from screening.engine.flows import FlowSet, needed
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import Fidelity
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 from screening.potentials.registry import load_potential
 from screening.properties.bulk import bulk_flow, host_flow
+from screening.properties.context import ScreeningContext
 from screening.properties.stability import hull
 from screening.properties.stability.competing import phases_flow
 from screening.properties.stability.corrections import correction
@@ -45,28 +49,20 @@ def doped_cell(potential_name: str, work: Path) -> tuple[dict[str, int], float, 
     fidelity = Fidelity(potential_name, potential.checkpoint_sha256)
     grid = enumerate_candidates("Mg", "1/12", host="LiNbO3", site="Li", n_fu=12)
     (candidate,) = [c for c in grid.candidates if not c.is_pristine]
-    run: Callable[..., Any] = lambda flows: run_flows(  # noqa: E731
-        flows,
-        store=RecordStore(work / "store.db"),
-        potential_name=potential_name,
-        device="cpu",
-        workers=2,
-        checkpoint_dir=work / "checkpoints",
-    )
+    workforce = Workforce(potential_name=potential_name, device="cpu", workers=2, checkpoint_dir=work / "checkpoints")
+    run = partial(run_flows, store=RecordStore(work / "store.db"), workforce=workforce)
     elements = {"Li", "Mg", "Nb", "O"}
-    first = run(
-        {
-            "host": host_flow("LiNbO3", BULK),
-            "phases": phases_flow(elements, fidelity=fidelity, potential_corrections=potential.corrections),
-        }
+    together = FlowSet()
+    crystal = together.add("host", host_flow("LiNbO3", BULK))
+    competing = together.add(
+        "phases", phases_flow(elements, fidelity=fidelity, potential_corrections=potential.corrections)
     )
-    host, phases = first["host"].value, first["phases"].value
-    bulk = run({"bulk": bulk_flow(candidate, host.atoms, 12, BULK, seed=0, host_key=host.result.key)})["bulk"].value
-    flow = stability_flow(
-        candidate, bulk, phases, StabilitySettings(), fidelity=fidelity, seed=0,
-        potential_corrections=potential.corrections,
-    )  # fmt: skip
-    records = {r.property: r for r in run({"stability": flow})["stability"].value}
+    together.run(run)
+    host, phases = needed(crystal.outcome), needed(competing.outcome)
+    bulk = needed(run({"bulk": bulk_flow(candidate, host, 12, BULK, seed=0)})["bulk"])
+    context = ScreeningContext(fidelity=fidelity, corrections=potential.corrections, seed=0)
+    flow = stability_flow(candidate, bulk, phases, StabilitySettings(), context)
+    records = {r.property: r for r in needed(run({"stability": flow})["stability"])}
     atoms = bulk.result.atoms
     energy = (bulk.result.energy + correction(atoms, potential.corrections)) / len(atoms)
     return dict(Counter(atoms.get_chemical_symbols())), energy, phases, records["delithiation_voltage"].value

@@ -19,17 +19,20 @@ from transplant import transplant
 
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import Settings, load_settings
+from screening.engine.flows import Flow, FlowOutcome, compute, needed
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import Fidelity
 from screening.engine.running.store import RecordStore
-from screening.engine.tasks import Flow, RelaxTask
+from screening.engine.running.workforce import Workforce
+from screening.engine.tasks import RelaxTask
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion.adhesion import adhesion_flow, search_flow
 from screening.properties.adhesion.basin_hopping import lowest
 from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
 from screening.properties.adhesion.records import adhesion_records, bulk_energies, pooled_substrates
+from screening.properties.adhesion.types import AdhesionOutcome
 from screening.properties.bulk import Crystal, cathode_flow, host_flow
-from screening.structures.interfaces.interface import find_parents, shift, split
+from screening.structures.interfaces.interface import Parent, find_parents, shift, split
 
 CASES: list[dict[str, Any]] = [
     {},
@@ -48,7 +51,7 @@ THICKER: list[dict[str, Any]] = [{"min_planes": 5, "max_atoms": 500}, {"min_plan
 
 def carried_case(
     case: dict[str, Any], standard: ParentInterface, host: Crystal, cathode: Crystal, settings: Settings
-) -> Flow:
+) -> Flow[tuple[Parent, float, bool]]:
     """Work of adhesion (J/m2) in the standard parent's own arrangement on thicker slabs, and the largest force."""
     interface = settings.interface.model_copy(update=case)
     geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
@@ -62,28 +65,30 @@ def carried_case(
         "substrate cut": split(target)[0],
     }
     relax = settings.adhesion.fmax, settings.adhesion.max_steps
-    results = yield [
-        RelaxTask(
+    results = yield from compute({
+        part: RelaxTask(
             recipe={**recipe, "part": part, "parents": [standard.result.key, standard.coating.key]},
             atoms=atoms, fmax=relax[0], max_steps=relax[1],
         )
         for part, atoms in starts.items()
-    ]  # fmt: skip
-    halves = yield [
+    })  # fmt: skip
+    relaxed = results["interface"]
+    substrate, coating = yield [
         RelaxTask(
-            recipe={**recipe, "part": f"half {n}", "parents": [results[0].key]},
+            recipe={**recipe, "part": f"half {n}", "parents": [relaxed.key]},
             atoms=atoms, fmax=relax[0], max_steps=relax[1],
         )
-        for n, atoms in enumerate(split(results[0].atoms))
+        for n, atoms in enumerate(split(relaxed.atoms))
     ]  # fmt: skip
-    used = [results[0], lowest([*results[1:3], halves[1]]), lowest([results[3], halves[0]])]
+    coatings = [results["coating like the standard one"], results["coating cut"], coating]
+    used = [relaxed, lowest(coatings), lowest([results["substrate cut"], substrate])]
     energy = used[0].energy - used[1].energy - used[2].energy
     return geometry, -energy / geometry.area * EV_PER_A2, all(r.converged for r in used)
 
 
 def one_case(
     case: dict[str, Any], chosen: ParentInterface, host: Crystal, cathode: Crystal, settings: Settings
-) -> Flow:
+) -> Flow[tuple[ParentInterface, AdhesionOutcome, float]]:
     """Adhesion of the pristine pair with the standard registry on slabs of another size."""
     interface = settings.interface.model_copy(update=case)
     geometry = find_parents(host.atoms, cathode.atoms, cathode.name, interface, settings.seed)[0]
@@ -97,12 +102,14 @@ def one_case(
     outcome = yield from adhesion_flow(search, parent, adhesion, seed=settings.seed)
     rigid = shift(geometry.atoms, *chosen.registry, chosen.gap)
     parts = {"interface": rigid, "substrate": split(rigid)[0], "coating": split(rigid)[1]}
-    points = yield [
-        RelaxTask(recipe={**recipe, "step": "rigid", "part": name}, atoms=atoms, max_steps=0)
-        for name, atoms in parts.items()
-    ]
-    whole, substrate, coating = (p.energy for p in points)
-    return parent, outcome, -(whole - substrate - coating) / geometry.area * EV_PER_A2
+    points = yield from compute(
+        {
+            name: RelaxTask(recipe={**recipe, "step": "rigid", "part": name}, atoms=atoms, max_steps=0)
+            for name, atoms in parts.items()
+        }
+    )
+    energy = points["interface"].energy - points["substrate"].energy - points["coating"].energy
+    return parent, outcome, -energy / geometry.area * EV_PER_A2
 
 
 def main() -> None:
@@ -125,10 +132,12 @@ def main() -> None:
     potential = load_potential(settings.potential, "cpu")
     common: dict[str, Any] = {
         "store": RecordStore(arguments.store / "store.db"),
-        "potential_name": settings.potential,
-        "device": "cpu",
-        "workers": arguments.workers,
-        "checkpoint_dir": arguments.store / "checkpoints",
+        "workforce": Workforce(
+            potential_name=settings.potential,
+            device="cpu",
+            workers=arguments.workers,
+            checkpoint_dir=arguments.store / "checkpoints",
+        ),
     }
     crystals = run_flows(
         {
@@ -137,24 +146,24 @@ def main() -> None:
         },
         **common,
     )
-    host, cathode = crystals["host"].value, crystals["cathode"].value
+    host, cathode = needed(crystals["host"]), needed(crystals["cathode"])
     # the registry is a matter of the contact planes: it is scanned once, on thin slabs
     scan = {"min_planes": 2, "min_thickness": 0.0, "parent_starts": 1, "parent_hops": 0}
     thin = settings.interface.model_copy(update=scan)
-    chosen = run_flows({"parent": parent_flow(host, cathode, thin, settings.adhesion, seed=0)}, **common)[
-        "parent"
-    ].value
+    scanned = run_flows({"parent": parent_flow(host, cathode, thin, settings.adhesion, seed=0)}, **common)
+    chosen = needed(scanned["parent"])
     done = run_flows({json.dumps(case): one_case(case, chosen, host, cathode, settings) for case in CASES}, **common)
     fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
     rows = [_row(json.loads(name), outcome, host, cathode, settings, fidelity) for name, outcome in done.items()]
-    standard = done[json.dumps({})].value[0]
+    standard = needed(done[json.dumps({})])[0]
     flows = {json.dumps(case): carried_case(case, standard, host, cathode, settings) for case in THICKER}
-    carried = [_carried_row(json.loads(name), outcome) for name, outcome in run_flows(flows, **common).items()]
+    onto = run_flows(flows, **common)
+    carried = [_carried_row(json.loads(name), outcome) for name, outcome in onto.items()]
     facts = {"potential": settings.potential, "fmax": settings.adhesion.fmax, "rows": rows, "carried": carried}
     arguments.json.write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def _carried_row(case: dict[str, Any], outcome: Any) -> dict[str, Any]:
+def _carried_row(case: dict[str, Any], outcome: FlowOutcome[tuple[Parent, float, bool]]) -> dict[str, Any]:
     if outcome.failure is not None:
         return {"case": case, "failure": outcome.failure}
     geometry, work, converged = outcome.value
@@ -165,7 +174,12 @@ def _carried_row(case: dict[str, Any], outcome: Any) -> dict[str, Any]:
 
 
 def _row(
-    case: dict[str, Any], outcome: Any, host: Crystal, cathode: Crystal, settings: Settings, fidelity: Fidelity
+    case: dict[str, Any],
+    outcome: FlowOutcome[tuple[ParentInterface, AdhesionOutcome, float]],
+    host: Crystal,
+    cathode: Crystal,
+    settings: Settings,
+    fidelity: Fidelity,
 ) -> dict[str, Any]:
     if outcome.failure is not None:
         return {"case": case, "failure": outcome.failure}

@@ -90,7 +90,7 @@ def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> Non
     UserError
         Names the elements.
     """
-    from screening.campaign.stages import candidate_elements, screened_elements
+    from screening.campaign.stages.screen import candidate_elements, screened_elements
     from screening.properties.stability.competing import (
         check_competition,
         check_source,

@@ -27,7 +27,7 @@ Range = tuple[float, float]
 
 
 class Stage(IntEnum):
-    """Stages of a screen (`campaign/stages.py`), in order."""
+    """Stages of a screen (`campaign/stages/`), in order."""
 
     CRYSTALS = 1
     PARENT = 2

@@ -17,12 +17,14 @@ from screening.campaign.overall import CampaignProgress, Overall
 from screening.campaign.ranking.rows import Ranking
 from screening.campaign.request import Campaign
 from screening.campaign.rerank import data_used, rank_with_dft
-from screening.campaign.stages import Screened, screen_candidates, stage_of
+from screening.campaign.stages.screen import screen_candidates, stage_of
+from screening.campaign.stages.screened import Screened, Screening
 from screening.campaign.summary import write_summary
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import Fidelity, package_versions
 from screening.engine.running.runlock import run_lock
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 from screening.errors import UserError
 from screening.potentials.registry import load_potential
 from screening.process.stopping import Stopped, not_interrupted, was_stopped
@@ -124,10 +126,12 @@ def _compute(
     queue = partial(
         run_flows,
         store=store,
-        potential_name=campaign.settings.potential,
-        device=campaign.device,
-        workers=campaign.workers,
-        checkpoint_dir=campaign.out / "checkpoints",
+        workforce=Workforce(
+            potential_name=campaign.settings.potential,
+            device=campaign.device,
+            workers=campaign.workers,
+            checkpoint_dir=campaign.out / "checkpoints",
+        ),
     )
     run = Overall(
         run=queue,
@@ -139,12 +143,14 @@ def _compute(
     run.say("loading the potential and letting it relax LiNbO3")
     potential = load_potential(campaign.settings.potential, campaign.device)
     screened = screen_candidates(
-        campaign.grid.candidates,
-        campaign.settings,
-        run,
-        fidelity=Fidelity(potential.name, potential.checkpoint_sha256),
-        corrections=potential.corrections,
-        keep=store.put_record,
+        Screening(
+            candidates=campaign.grid.candidates,
+            settings=campaign.settings,
+            run=run,
+            fidelity=Fidelity(potential.name, potential.checkpoint_sha256),
+            corrections=potential.corrections,
+            keep=store.put_record,
+        )
     )
     ranking = rank_with_dft(screened.records, store.records(), campaign.grid.candidates, campaign.settings)
     return ranking, screened

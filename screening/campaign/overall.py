@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from screening.campaign.estimate import Estimate, Range, Stage
+from screening.engine.flows import Flow, FlowOutcome
 from screening.engine.running.progress import Progress
-from screening.engine.running.queue import FlowOutcome
-from screening.engine.tasks import Flow
+
+T = TypeVar("T")
 
 MEASURED = (0.9, 1.5)
 """Times left, from and to, by what this run has taken so far: its load may change."""
@@ -52,8 +53,8 @@ class RunQueue(Protocol):
     """`engine.queue.run_flows` with everything bound but this."""
 
     def __call__(
-        self, flows: dict[str, Flow], *, on_progress: Callable[[Progress], None]
-    ) -> Mapping[str, FlowOutcome]: ...
+        self, flows: Mapping[str, Flow[T]], /, *, on_progress: Callable[[Progress], None]
+    ) -> Mapping[str, FlowOutcome[T]]: ...
 
 
 NOTHING = Progress(
@@ -78,13 +79,13 @@ class Overall:
     run
         Runs one queue.
     stage_of
-        Names the stage of a set of flows.
+        Names the stage of a set of flows, given by their names.
     expected
         What every stage costs.
     """
 
     run: RunQueue
-    stage_of: Callable[[Mapping[str, Flow]], tuple[Stage, str]]
+    stage_of: Callable[[Iterable[str]], tuple[Stage, str]]
     expected: Estimate
     workers: int
     tell: Callable[[CampaignProgress], None]
@@ -99,7 +100,7 @@ class Overall:
         """What is done before the first stage."""
         self.tell(CampaignProgress(stage=0, n_stages=len(Stage), title=title, elapsed_s=self._elapsed()))
 
-    def __call__(self, flows: dict[str, Flow]) -> Mapping[str, FlowOutcome]:
+    def __call__(self, flows: Mapping[str, Flow[T]], /) -> Mapping[str, FlowOutcome[T]]:
         """Run one queue; see `run_flows`."""
         stage, title = self.stage_of(flows)
         self._stage = max(stage, self._stage)  # a further round belongs to the stage after the search

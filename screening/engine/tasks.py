@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -115,10 +114,6 @@ class Result:
         """Forward and backward barrier of a band, eV."""
         top = max(self.image_energies)
         return top - self.image_energies[0], top - self.image_energies[-1]
-
-
-Flow = Generator[list[Task], list[Result], Any]
-"""A property is a generator: it yields lists of tasks and receives their results in the same order."""
 
 
 def recipe_key(task: Task, checkpoint_sha256: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +11,8 @@ from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
 from screening.chemistry.orderings import ranked_orderings
 from screening.config import BulkSettings
-from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.engine.flows import Flow
+from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed
 from screening.structures.crystals.crystals import formula_units, load_crystal
 from screening.structures.hops.supercells import isotropic_supercell
@@ -39,7 +39,7 @@ class DopedBulk:
     others: list[Result] = field(default_factory=list)
 
 
-def host_flow(name: str, settings: BulkSettings) -> Generator[list[Task], list[Result], Crystal]:
+def host_flow(name: str, settings: BulkSettings) -> Flow[Crystal]:
     """Relax the host in its conventional cell (cell and atoms)."""
     atoms = load_crystal(name)
     task = RelaxTask(
@@ -54,7 +54,7 @@ def host_flow(name: str, settings: BulkSettings) -> Generator[list[Task], list[R
     return Crystal(name=name, atoms=result.atoms, energy_fu=result.energy / formula_units(atoms), result=result)
 
 
-def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Generator[list[Task], list[Result], Crystal]:
+def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Flow[Crystal]:
     """Relax the ordered cathode at y = 1; its mean lattice and oxygen height make the R-3m conventional cell.
 
     Averaging over the in-plane directions keeps the cell of the interface independent of how the minority metals are
@@ -75,17 +75,13 @@ def cathode_flow(name: str, settings: BulkSettings, *, seed: int) -> Generator[l
     return Crystal(name=name, atoms=conventional, energy_fu=result.energy / n_fu, result=result)
 
 
-def bulk_flow(
-    candidate: Candidate, host: Atoms, n_fu: int, settings: BulkSettings, *, seed: int, host_key: str
-) -> Generator[list[Task], list[Result], DopedBulk]:
+def bulk_flow(candidate: Candidate, host: Crystal, n_fu: int, settings: BulkSettings, *, seed: int) -> Flow[DopedBulk]:
     """Relax the lowest-Ewald orderings of a candidate in a cell of `n_fu` formula units and keep the lowest.
 
     Parameters
     ----------
     host
-        Relaxed host, conventional cell.
-    host_key
-        Key of the host's result, the parent of every ordering.
+        Relaxed host; its result is the parent of every ordering.
 
     Raises
     ------
@@ -93,7 +89,7 @@ def bulk_flow(
         When no ordering could be relaxed.
     """
     scaled = rescale(candidate, n_fu)
-    supercell = isotropic_supercell(host, n_fu)
+    supercell = isotropic_supercell(host.atoms, n_fu)
     voids = octahedral_voids(supercell) if scaled.defects.li_interstitials else None
     orderings = ranked_orderings(
         supercell, scaled.defects, k=settings.n_relaxed, n_draws=settings.n_draws, seed=seed, voids=voids
@@ -103,7 +99,7 @@ def bulk_flow(
         "candidate": scaled.name,
         "seed": seed,
         "n_draws": settings.n_draws,
-        "parents": [host_key],
+        "parents": [host.result.key],
     }
     results = yield [
         RelaxTask(

@@ -7,10 +7,10 @@ import pytest
 
 from screening.campaign.estimate import FEWER, MORE, Estimate, Stage, Step
 from screening.campaign.overall import IDLE, MEASURED, NOTHING, CampaignProgress, Overall
-from screening.campaign.stages import stage_of
+from screening.campaign.stages.screen import stage_of
 from screening.cli.progress import describe
+from screening.engine.flows import FlowOutcome
 from screening.engine.running.progress import Progress
-from screening.engine.running.queue import FlowOutcome
 
 COST = Estimate(
     steps=[

@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 from ase import Atoms
 
-from screening.campaign.stages import Screened, _later_rounds
+from screening.campaign.stages.adhesion import later_rounds
+from screening.campaign.stages.screened import Screened, Screening
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
-from screening.config import Settings, load_settings
-from screening.engine.running.queue import FlowOutcome
-from screening.engine.tasks import Flow, Result
+from screening.config import load_settings
+from screening.engine.flows import Failed, Flow, FlowOutcome, Returned
+from screening.engine.running.records import Fidelity
+from screening.engine.tasks import Result
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.types import Search, Trial
 
@@ -66,22 +68,29 @@ def searches() -> dict[str, Search]:
     return {PRISTINE: search(CANDIDATES[0], -100.0), DOPED: search(CANDIDATES[1], -103.0)}
 
 
-def settings(rounds: int) -> Settings:
-    return load_settings("quick", None, {"adhesion": {"rounds": rounds}})
+def screening(rounds: int, run: Script, candidates: list[Candidate] = CANDIDATES) -> Screening:
+    return Screening(
+        candidates=candidates,
+        settings=load_settings("quick", None, {"adhesion": {"rounds": rounds}}),
+        run=run,
+        fidelity=Fidelity("model", "0" * 64),
+        corrections="own-hull",
+        keep=lambda record: None,
+    )
 
 
 def test_a_lower_pristine_interface_becomes_the_parent_of_another_round(screened, searches) -> None:
     lower = search(CANDIDATES[0], -102.0, "back")
     second = {
-        f"search:{PRISTINE}": FlowOutcome(PRISTINE, value=search(CANDIDATES[0], -101.5, "again")),
-        f"search:{DOPED}": FlowOutcome(DOPED, value=search(CANDIDATES[1], -105.0, "again")),
+        f"search:{PRISTINE}": Returned(PRISTINE, search(CANDIDATES[0], -101.5, "again")),
+        f"search:{DOPED}": Returned(DOPED, search(CANDIDATES[1], -105.0, "again")),
     }
     run = Script(
-        {"back-substitution": FlowOutcome("b", value=lower)},
+        {"back-substitution": Returned("b", lower)},
         second,
-        {"back-substitution": FlowOutcome("b", value=search(CANDIDATES[0], -104.0, "last"))},
+        {"back-substitution": Returned("b", search(CANDIDATES[0], -104.0, "last"))},
     )
-    _later_rounds(CANDIDATES, searches, settings(2), run, screened)
+    later_rounds(screening(2, run), searches, screened)
     assert screened.parent.result.energy == -102.0, "the second back-substitution has no third round to be a parent of"
     assert searches[DOPED].relaxed.energy == -105.0
     assert [t.label for t in searches[DOPED].trials] == ["first", "again"]
@@ -90,23 +99,23 @@ def test_a_lower_pristine_interface_becomes_the_parent_of_another_round(screened
 
 
 def test_nothing_lower_ends_the_rounds(screened, searches) -> None:
-    run = Script({"back-substitution": FlowOutcome("b", value=searches[PRISTINE])})
+    run = Script({"back-substitution": Returned("b", searches[PRISTINE])})
     before = dict(searches)
-    _later_rounds(CANDIDATES, searches, settings(3), run, screened)
+    later_rounds(screening(3, run), searches, screened)
     assert searches == before
     assert screened.parent.result.energy == -100.0
 
 
 def test_a_failed_later_round_leaves_the_earlier_one(screened, searches) -> None:
     run = Script(
-        {"back-substitution": FlowOutcome("b", value=search(CANDIDATES[0], -102.0))},
+        {"back-substitution": Returned("b", search(CANDIDATES[0], -102.0))},
         {
-            f"search:{PRISTINE}": FlowOutcome(PRISTINE, failure="exploded"),
-            f"search:{DOPED}": FlowOutcome(DOPED, failure="exploded"),
+            f"search:{PRISTINE}": Failed(PRISTINE, "exploded"),
+            f"search:{DOPED}": Failed(DOPED, "exploded"),
         },
-        {"back-substitution": FlowOutcome("b", failure="exploded")},
+        {"back-substitution": Failed("b", "exploded")},
     )
-    _later_rounds(CANDIDATES, searches, settings(2), run, screened)
+    later_rounds(screening(2, run), searches, screened)
     assert searches[DOPED].relaxed.energy == -103.0
     assert screened.failures[PRISTINE] == ["back-substitution: exploded"]
 
@@ -115,5 +124,5 @@ def test_a_congruent_host_is_never_compared_with_the_stoichiometric_one(screened
     grid = enumerate_candidates("Ta", "1/12", congruent=True).candidates
     renamed = {c.name: replace(s, candidate=c) for c, s in zip(grid, searches.values(), strict=True)}
     run = Script()
-    _later_rounds(grid, renamed, settings(2), run, screened)
+    later_rounds(screening(2, run, grid), renamed, screened)
     assert run.asked == []

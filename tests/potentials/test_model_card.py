@@ -7,6 +7,7 @@ import yaml
 
 from screening.engine.running.queue import run_flows
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask
 from screening.errors import UserError
 from screening.files import sha256_of
@@ -75,9 +76,7 @@ def test_workers_load_a_folder(tmp_path):
     outcome = run_flows(
         {"flow": flow()},
         store=RecordStore(tmp_path / "store.db"),
-        potential_name=str(folder),
-        workers=2,
-        self_check=False,
+        workforce=Workforce(potential_name=str(folder), workers=2, self_check=False),
     )["flow"]
     (expected,) = load_potential("chgnet", "cpu", self_check=False).evaluate([lithium_niobate()])
     assert outcome.failure is None

@@ -38,6 +38,7 @@ def build_command(
     sign_of_life()
     from screening.campaign.checks import check_workers
     from screening.cli.progress import LiveProgress
+    from screening.engine.running.workforce import Workforce
     from screening.process.cores import available_cores
     from screening.properties.stability.phase_build import build_energies
     from screening.properties.stability.phase_files import shipped_path
@@ -48,12 +49,10 @@ def build_command(
     check_workers(workers, available_cores())
     with LiveProgress(console) as progress:
         built = build_energies(
-            potential,
+            Workforce(potential_name=potential, device=device, workers=workers or available_cores()),
             target,
             work=work if work is not None else Path("runs") / f"phases-{potential.replace(':', '-')}",
             start=start,
-            device=device,
-            workers=workers or available_cores(),
             on_progress=progress,
         )
     for name, reason in built.quarantined.items():

@@ -8,14 +8,15 @@ candidates into records, because the substrate reference at one (y, vacancy orde
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
 from screening.config import AdhesionSettings
-from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.engine.flows import Flow, compute
+from screening.engine.tasks import RelaxTask, Result, require
 from screening.properties.adhesion.basin_hopping import full_relaxation, lowest
 from screening.properties.adhesion.parent import ParentInterface, unreacted
 from screening.properties.adhesion.placement_search import (
@@ -26,6 +27,7 @@ from screening.properties.adhesion.placement_search import (
     short_trials,
 )
 from screening.properties.adhesion.slab_references import (
+    SlabStart,
     coating_starts,
     file_results,
     half_starts,
@@ -36,7 +38,14 @@ from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, Se
 from screening.structures.interfaces.cathode import delithiate
 from screening.structures.interfaces.interface import split
 
-Steps = Generator[list[Task], list[Result], Any]
+
+class _ChargedStart(NamedTuple):
+    """Where the relaxation of a charged interface starts: the candidate's own one at y = 1, or the charged parent."""
+
+    y: float
+    order: int
+    source: str
+
 
 LOWER_BY = 0.02
 """eV per cell that count as a lower pristine interface (about 0.002 J/m2): ways into one minimum differ by less."""
@@ -44,13 +53,8 @@ LOWER_BY = 0.02
 
 def search_flow(
     candidate: Candidate, parent: ParentInterface, settings: AdhesionSettings, *, seed: int, round_: int = 1
-) -> Steps:
-    """Search placements at y = 1 from the parent and relax the best of them fully.
-
-    Returns
-    -------
-    Search
-    """
+) -> Flow[Search]:
+    """Search placements at y = 1 from the parent and relax the best of them fully."""
     scaled = rescale(candidate, parent.geometry.coating_fu)
     placements = draw_placements(candidate, parent, settings, seed=seed)
     recipe: dict[str, Any] = {
@@ -62,13 +66,13 @@ def search_flow(
     starts = [discharged(carry_over(p.atoms, parent.cut, parent.relaxed), seed) for p in placements]
     trials = yield from short_trials(placements, starts, recipe, settings)
     order = sorted(range(len(trials)), key=lambda i: trials[i].interface.energy)[: settings.n_full]
-    places = [{"placement": trials[i].label, "where": trials[i].where, "y": 1.0} for i in order]
-    full = yield [
-        full_relaxation({**recipe, "step": "adhesion/relax", **place}, trials[i].interface.atoms, settings)
-        for i, place in zip(order, places, strict=True)
-    ]
-    winner, relaxed = min(zip(order, full, strict=True), key=lambda pair: (pair[1].failure is not None, pair[1].energy))
-    require(relaxed, "the interface")
+    tasks: dict[int, RelaxTask] = {}
+    for i in order:
+        own = {**recipe, "step": "adhesion/relax", "placement": trials[i].label, "where": trials[i].where, "y": 1.0}
+        tasks[i] = full_relaxation(own, trials[i].interface.atoms, settings)
+    full = yield from compute(tasks)
+    winner = min(full, key=lambda i: (full[i].failure is not None, full[i].energy))
+    relaxed = require(full[winner], "the interface")
     if round_ > 1:
         trials = [replace(t, label=f"{t.label} (round {round_})") for t in trials]
     return Search(candidate=candidate, realised=scaled, trials=trials, winner=winner, relaxed=relaxed)
@@ -76,7 +80,7 @@ def search_flow(
 
 def back_substitution_flow(
     pristine: Search, doped: Sequence[Search], parent: ParentInterface, settings: AdhesionSettings, *, seed: int
-) -> Steps:
+) -> Flow[Search]:
     """Relax the pristine interface from every doped winner with host cations back on all sites.
 
     Returns
@@ -88,16 +92,18 @@ def back_substitution_flow(
         return pristine
     starts = [discharged(back_substitute(s.relaxed.atoms, parent), seed) for s in doped]
     recipe: dict[str, Any] = {"candidate": pristine.realised.name, "seed": seed}
-    shorts = yield [
-        RelaxTask(
-            recipe={**recipe, "step": "adhesion/back", "from": s.candidate.name, "parents": [s.relaxed.key]},
-            atoms=start,
-            fmax=settings.fmax,
-            max_steps=settings.prerelax_steps,
-        )
-        for s, start in zip(doped, starts, strict=True)
-    ]
-    best = min(range(len(doped)), key=lambda i: (shorts[i].failure is not None, shorts[i].energy))
+    shorts = yield from compute(
+        {
+            i: RelaxTask(
+                recipe={**recipe, "step": "adhesion/back", "from": s.candidate.name, "parents": [s.relaxed.key]},
+                atoms=start,
+                fmax=settings.fmax,
+                max_steps=settings.prerelax_steps,
+            )
+            for i, (s, start) in enumerate(zip(doped, starts, strict=True))
+        }
+    )
+    best = min(shorts, key=lambda i: (shorts[i].failure is not None, shorts[i].energy))
     # a short relaxation that is still this far (eV) above the relaxed pristine interface will not end below it
     if shorts[best].failure is not None or shorts[best].energy > pristine.relaxed.energy + 0.5:
         return pristine
@@ -133,7 +139,7 @@ def adhesion_flow(
     *,
     seed: int,
     charged_parents: Mapping[tuple[float, int], Result] | None = None,
-) -> Steps:
+) -> Flow[AdhesionOutcome]:
     """Keep the winning placement at every y and relax the references of both slabs.
 
     Parameters
@@ -141,10 +147,6 @@ def adhesion_flow(
     charged_parents
         Relaxed pristine interfaces by (y, vacancy order); with one, a charged interface is relaxed from there too and
         the lower result counts.
-
-    Returns
-    -------
-    AdhesionOutcome
     """
     trial, relaxed = search.chosen, search.relaxed
     recipe: dict[str, Any] = {
@@ -156,29 +158,30 @@ def adhesion_flow(
     }
     states = [ChargeState(y=1.0, order=0, cut=discharged(trial.cut, seed), interface=relaxed)]
     charged = charge_states(settings)
-    tasks: list[Task] = []
-    owners: list[int] = []
-    for n, (y, order) in enumerate(charged):
+    interfaces: dict[_ChargedStart, RelaxTask] = {}
+    for y, order in charged:
         own = {**recipe, "step": "adhesion/relax", "y": y, "order": order}
-        starts = [full_relaxation(own, delithiate(relaxed.atoms, y, order=order, seed=seed), settings)]
+        kept = delithiate(relaxed.atoms, y, order=order, seed=seed)
+        interfaces[_ChargedStart(y, order, "own")] = full_relaxation(own, kept, settings)
         if charged_parents and (y, order) in charged_parents:
-            starts.append(_like_charged_parent(trial, parent, charged_parents[y, order], own, settings))
-        tasks += starts
-        owners += [n] * len(starts)
-    early = coating_starts(trial, parent, recipe, settings, seed=seed)
-    early += substrate_starts(charged, parent, settings, seed=seed)
-    early += half_starts(states[0], recipe, settings)
-    results = yield [*tasks, *(start.task for start in early)]
-    for n, (y, order) in enumerate(charged):
-        tried = [r for owner, r in zip(owners, results, strict=False) if owner == n]
+            like_parent = _like_charged_parent(trial, parent, charged_parents[y, order], own, settings)
+            interfaces[_ChargedStart(y, order, "charged parent")] = like_parent
+    slabs = coating_starts(trial, parent, recipe, settings, seed=seed)
+    slabs |= substrate_starts(charged, parent, settings, seed=seed)
+    slabs |= half_starts(states[0], recipe, settings)
+    found = yield from compute({**interfaces, **slabs})
+    for y, order in charged:
+        tried = [found[start] for start in interfaces if (start.y, start.order) == (y, order)]
         best = lowest([r for r in tried if r.failure is None] or tried)
         cut = delithiate(trial.cut, y, order=order, seed=seed)
         states.append(ChargeState(y=y, order=order, cut=cut, interface=best))
     coatings: dict[str, Result] = {}
-    file_results(early, results[len(tasks) :], states, coatings)
-    late = [start for state in states[1:] for start in half_starts(state, recipe, settings)]
+    file_results({start: found[start] for start in slabs}, states, coatings)
+    late: dict[SlabStart, RelaxTask] = {}
+    for state in states[1:]:
+        late |= half_starts(state, recipe, settings)
     if late:
-        file_results(late, (yield [start.task for start in late]), states, coatings)
+        file_results((yield from compute(late)), states, coatings)
     equilibrium = yield from relax_equilibrium(search.trials, search.winner, recipe, settings)
     if search.realised.defects.is_empty:
         # without defects every arrangement is the interface's own

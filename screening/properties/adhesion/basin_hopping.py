@@ -7,7 +7,7 @@ of the structure is relaxed already (docs/convergence.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,9 @@ from ase import Atoms
 
 from screening.config import AdhesionSettings
 from screening.engine.coordinates import frozen_mask
+from screening.engine.flows import Flow
 from screening.engine.springs import soft_displacement
-from screening.engine.tasks import RelaxTask, Result, Task
+from screening.engine.tasks import RelaxTask, Result
 from screening.structures.interfaces.placements import rattled
 
 
@@ -52,7 +53,7 @@ def basin_hopping(
     hops: int,
     region: int | None = None,
     acceptable: Callable[[Atoms], bool] = lambda atoms: True,
-) -> Generator[list[Task], list[Result], Result]:
+) -> Flow[Result]:
     """Lowest relaxed arrangement after `hops` generations of `settings.hop_width` hops each.
 
     Parameters

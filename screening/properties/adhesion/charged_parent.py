@@ -6,10 +6,9 @@ candidates differed by 0.08 J/m2 at y = 1/3 and by 0.02 J/m2 at y = 1 (docs/conv
 
 from __future__ import annotations
 
-from collections.abc import Generator
-
 from screening.config import AdhesionSettings
-from screening.engine.tasks import Result, Task, require
+from screening.engine.flows import Flow
+from screening.engine.tasks import Result, require
 from screening.properties.adhesion.basin_hopping import basin_hopping, full_relaxation
 from screening.properties.adhesion.parent import ParentInterface, unreacted
 from screening.structures.interfaces.cathode import delithiate
@@ -17,7 +16,7 @@ from screening.structures.interfaces.cathode import delithiate
 
 def charged_parent_flow(
     parent: ParentInterface, y: float, order: int, hops: int, settings: AdhesionSettings, *, seed: int
-) -> Generator[list[Task], list[Result], Result]:
+) -> Flow[Result]:
     """The parent with Li taken out of its cathode, relaxed, then `hops` generations of basin hopping.
 
     Raises

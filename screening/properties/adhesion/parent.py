@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ase import Atoms
 
 from screening.config import AdhesionSettings, InterfaceSettings
-from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.engine.flows import Flow, compute
+from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed
 from screening.properties.adhesion.basin_hopping import basin_hopping, full_relaxation, lowest, move_recipe, moved
 from screening.properties.bulk import Crystal
@@ -65,17 +65,21 @@ class ParentInterface:
         return replace(self, relaxed=result.atoms, result=result)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Trial:
-    parent: int
+class _Place(NamedTuple):
+    """How a coating may lie on its cathode: number of the termination, lateral shift (fractions), gap (A)."""
+
+    termination: int
     registry: tuple[float, float]
     gap: float
-    atoms: Atoms
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        return {"termination": self.termination, "registry": list(self.registry), "gap": self.gap}
 
 
 def parent_flow(
     host: Crystal, cathode: Crystal, interface: InterfaceSettings, adhesion: AdhesionSettings, *, seed: int
-) -> Generator[list[Task], list[Result], ParentInterface]:
+) -> Flow[ParentInterface]:
     """Scan terminations, lateral registry and gap with rigid slabs, relax the best few shortly, the best one fully.
 
     Raises
@@ -94,51 +98,54 @@ def parent_flow(
         "parents": [host.result.key, cathode.result.key],
     }
     apart = yield from _separated_energies(parents, recipe)
-    trials = [
-        _Trial(parent=i, registry=(dx, dy), gap=gap, atoms=shift(parent.atoms, dx, dy, gap))
-        for i, parent in enumerate(parents)
-        for dx in np.linspace(0, 1, interface.registry_grid[0], endpoint=False).tolist()
-        for dy in np.linspace(0, 1, interface.registry_grid[1], endpoint=False).tolist()
-        for gap in interface.gaps
-    ]
-    points = yield [_single_point(t, {**recipe, "step": "parent/registry"}) for t in trials]
-    works = [
-        -(r.energy - apart[t.parent]) / parents[t.parent].area * EV_PER_A2 for t, r in zip(trials, points, strict=True)
-    ]
+    placed = {
+        place: shift(parents[place.termination].atoms, *place.registry, place.gap)
+        for place in _places(len(parents), interface)
+    }
+    points = yield from compute(
+        {
+            place: RelaxTask(recipe={**recipe, "step": "parent/registry", **place.recipe}, atoms=atoms, max_steps=0)
+            for place, atoms in placed.items()
+        }
+    )
+
+    def binding(place: _Place, result: Result) -> float:
+        """Energy of an interface above its separated slabs, eV/A^2."""
+        return (result.energy - apart[place.termination]) / parents[place.termination].area
+
+    works = {place: -binding(place, result) * EV_PER_A2 for place, result in points.items()}
     scan = [
-        {"termination": t.parent, "registry": t.registry, "gap_A": t.gap, "work_J_m2": work}
-        for t, work in zip(trials, works, strict=True)
+        {"termination": place.termination, "registry": place.registry, "gap_A": place.gap, "work_J_m2": work}
+        for place, work in works.items()
     ]
-    order = sorted((i for i, r in enumerate(points) if r.failure is None), key=lambda i: -works[i])
-    best = _distinct_registries(trials, order)[: interface.registry_relaxed]
+    order = sorted((place for place, r in points.items() if r.failure is None), key=lambda place: -works[place])
+    best = _distinct_registries(order)[: interface.registry_relaxed]
     if not best:
         raise CandidateFailed("every registry of the pristine interface failed in the potential")
-    short = yield [
-        RelaxTask(
-            recipe={**recipe, "step": "parent/short", **_where(trials[i])},
-            atoms=trials[i].atoms,
-            fmax=adhesion.fmax,
-            max_steps=interface.registry_steps,
-        )
-        for i in best
-    ]
-    ranked = sorted(
-        ((r.energy - apart[trials[i].parent]) / parents[trials[i].parent].area, n)
-        for n, (i, r) in enumerate(zip(best, short, strict=True))
-        if r.failure is None
+    short = yield from compute(
+        {
+            place: RelaxTask(
+                recipe={**recipe, "step": "parent/short", **place.recipe},
+                atoms=placed[place],
+                fmax=adhesion.fmax,
+                max_steps=interface.registry_steps,
+            )
+            for place in best
+        }
     )
-    if not ranked:
+    survived = [place for place, result in short.items() if result.failure is None]
+    if not survived:
         raise CandidateFailed("no registry of the pristine interface survived a short relaxation")
-    chosen, shortly = trials[best[ranked[0][1]]], short[ranked[0][1]]
+    chosen = min(survived, key=lambda place: binding(place, short[place]))
     logger.info("parent interface: registry %s, gap %.1f A", chosen.registry, chosen.gap)
     parent = yield from relax_parent(
-        parents[chosen.parent],
+        parents[chosen.termination],
         chosen.registry,
         chosen.gap,
         adhesion,
-        recipe={**recipe, "termination": chosen.parent, "parents": [shortly.key]},
+        recipe={**recipe, "termination": chosen.termination, "parents": [short[chosen].key]},
         interface=interface,
-        start=shortly.atoms,
+        start=short[chosen].atoms,
     )
     parent.scan = scan
     return parent
@@ -153,7 +160,7 @@ def relax_parent(
     recipe: dict[str, Any],
     interface: InterfaceSettings,
     start: Atoms | None = None,
-) -> Generator[list[Task], list[Result], ParentInterface]:
+) -> Flow[ParentInterface]:
     """Relax the pristine interface at a given registry and gap and search on for lower arrangements of its coating.
 
     The first start is `start` (same atoms as the geometry's, at that registry) or the interface as built; the coating
@@ -197,9 +204,7 @@ def unreacted(cut: Atoms, relaxed: Atoms) -> bool:
     return not reacted(cut, relaxed, own_factor=FIRM_BONDS)
 
 
-def _lowest_coating(
-    cut: Atoms, interface: Result, settings: AdhesionSettings, n_starts: int
-) -> Generator[list[Task], list[Result], Result]:
+def _lowest_coating(cut: Atoms, interface: Result, settings: AdhesionSettings, n_starts: int) -> Flow[Result]:
     """The pristine coating slab alone: from bulk, rattled and not, and the interface's half; then basin hopping."""
     recipe = {"step": "parent/coating", "parents": [interface.key]}
     slab = split(cut)[1]
@@ -220,39 +225,33 @@ def _lowest_coating(
     return coating
 
 
-def _separated_energies(
-    parents: list[Parent], recipe: dict[str, Any]
-) -> Generator[list[Task], list[Result], list[float]]:
+def _separated_energies(parents: list[Parent], recipe: dict[str, Any]) -> Flow[list[float]]:
     """Energy (eV) of the two rigid slabs of every termination, so that terminations can be compared."""
-    tasks: list[Task] = []
+    tasks: dict[tuple[int, str], RelaxTask] = {}
     for i, parent in enumerate(parents):
         for side, slab in zip(("substrate", "coating"), split(parent.atoms), strict=True):
-            tasks.append(
-                RelaxTask(
-                    recipe={**recipe, "step": "parent/slab", "termination": i, "side": side}, atoms=slab, max_steps=0
-                )
-            )
-    results = yield tasks
-    for result in results:
+            own = {**recipe, "step": "parent/slab", "termination": i, "side": side}
+            tasks[i, side] = RelaxTask(recipe=own, atoms=slab, max_steps=0)
+    slabs = yield from compute(tasks)
+    for result in slabs.values():
         require(result, "a slab of the pristine interface")
-    return [results[2 * i].energy + results[2 * i + 1].energy for i in range(len(parents))]
+    return [slabs[i, "substrate"].energy + slabs[i, "coating"].energy for i in range(len(parents))]
 
 
-def _where(trial: _Trial) -> dict[str, Any]:
-    return {"termination": trial.parent, "registry": list(trial.registry), "gap": trial.gap}
+def _places(n_terminations: int, interface: InterfaceSettings) -> list[_Place]:
+    """Every registry and gap of every termination."""
+    return [
+        _Place(i, (dx, dy), gap)
+        for i in range(n_terminations)
+        for dx in np.linspace(0, 1, interface.registry_grid[0], endpoint=False).tolist()
+        for dy in np.linspace(0, 1, interface.registry_grid[1], endpoint=False).tolist()
+        for gap in interface.gaps
+    ]
 
 
-def _single_point(trial: _Trial, recipe: dict[str, Any]) -> RelaxTask:
-    return RelaxTask(recipe={**recipe, **_where(trial)}, atoms=trial.atoms, max_steps=0)
-
-
-def _distinct_registries(trials: list[_Trial], order: list[int]) -> list[int]:
+def _distinct_registries(order: list[_Place]) -> list[_Place]:
     """The best gap of every registry, best first: two gaps of one registry relax to the same place."""
-    seen: set[tuple[int, tuple[float, float]]] = set()
-    kept = []
-    for i in order:
-        place = (trials[i].parent, trials[i].registry)
-        if place not in seen:
-            seen.add(place)
-            kept.append(i)
-    return kept
+    best: dict[tuple[int, tuple[float, float]], _Place] = {}
+    for place in order:
+        best.setdefault((place.termination, place.registry), place)
+    return list(best.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,8 @@ from ase import Atoms
 
 from screening.chemistry.candidate import Candidate
 from screening.config import AdhesionSettings
-from screening.engine.tasks import RelaxTask, Result, Task
+from screening.engine.flows import Flow, compute
+from screening.engine.tasks import RelaxTask
 from screening.errors import CandidateFailed
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.types import Trial
@@ -81,7 +81,7 @@ def discharged(interface: Atoms, seed: int) -> Atoms:
 
 def short_trials(
     placements: list[Placement], starts: list[Atoms], recipe: dict[str, Any], settings: AdhesionSettings
-) -> Generator[list[Task], list[Result], list[Trial]]:
+) -> Flow[list[Trial]]:
     """Relax every placement's interface and coating shortly.
 
     With `race_steps` the interfaces stop there first, and of the placements in one region (contact or inner planes)
@@ -94,13 +94,13 @@ def short_trials(
         own = {**recipe, "step": f"adhesion/search-{side}", **where, **({"parents": parents} if parents else {})}
         return RelaxTask(recipe=own, atoms=atoms, fmax=settings.fmax, max_steps=steps)
 
-    tasks: list[Task] = []
-    for placement, start in zip(placements, starts, strict=True):
-        tasks.append(short("interface", placement, start, first_leg))
-        tasks.append(short("coating", placement, split(start)[1], settings.prerelax_steps))
-    results = yield tasks
+    tasks: dict[tuple[int, str], RelaxTask] = {}
+    for i, (placement, start) in enumerate(zip(placements, starts, strict=True)):
+        tasks[i, "interface"] = short("interface", placement, start, first_leg)
+        tasks[i, "coating"] = short("coating", placement, split(start)[1], settings.prerelax_steps)
+    found = yield from compute(tasks)
     trials = [
-        Trial(label=p.label, where=p.where, cut=p.atoms, interface=results[2 * i], coating=results[2 * i + 1])
+        Trial(label=p.label, where=p.where, cut=p.atoms, interface=found[i, "interface"], coating=found[i, "coating"])
         for i, p in enumerate(placements)
     ]
     usable = [t for t in trials if t.interface.failure is None]
@@ -109,15 +109,18 @@ def short_trials(
     if first_leg == settings.prerelax_steps:
         return usable
     give_up(usable, settings)
-    racing = [t for t in usable if not t.given_up and not t.interface.converged]
+    racing = {i: t for i, t in enumerate(usable) if not t.given_up and not t.interface.converged}
     placed: dict[tuple[str, str], Placement] = {(p.label, p.where): p for p in placements}
     rest = settings.prerelax_steps - first_leg
-    later = yield [
-        short("interface", placed[t.label, t.where], t.interface.atoms, rest, [t.interface.key]) for t in racing
-    ]
-    for trial, result in zip(racing, later, strict=True):
-        if result.failure is None and result.energy <= trial.interface.energy:
-            trial.interface = result
+    later = yield from compute(
+        {
+            i: short("interface", placed[t.label, t.where], t.interface.atoms, rest, [t.interface.key])
+            for i, t in racing.items()
+        }
+    )
+    for i, result in later.items():
+        if result.failure is None and result.energy <= racing[i].interface.energy:
+            racing[i].interface = result
     return usable
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,8 @@ import numpy as np
 from ase import Atoms
 
 from screening.config import AdhesionSettings
-from screening.engine.tasks import RelaxTask, Result, Task
+from screening.engine.flows import Flow
+from screening.engine.tasks import RelaxTask, Result
 from screening.properties.adhesion.basin_hopping import full_relaxation
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.placement_search import carry_over
@@ -22,44 +23,46 @@ from screening.structures.interfaces.placements import rattled
 
 @dataclass(frozen=True, kw_only=True)
 class SlabStart:
-    """One relaxation of one slab alone. A substrate belongs to a state of charge and vacancy order."""
+    """Where the relaxation of one slab alone starts. A substrate belongs to a state of charge and vacancy order."""
 
     side: Literal["coating", "substrate"]
     label: str
-    task: RelaxTask
     y: float = 1.0
     order: int = 0
 
 
 def coating_starts(
     trial: Trial, parent: ParentInterface, recipe: dict[str, Any], settings: AdhesionSettings, *, seed: int
-) -> list[SlabStart]:
+) -> dict[SlabStart, RelaxTask]:
     """Starts of a candidate's coating slab that need no relaxed interface.
 
     The search has already relaxed the slab a little from the relaxed parent; `parent` and `rattled` start from the
     lowest arrangement of the pristine slab, so that no candidate's reference is lower only because it was searched
     better.
     """
-    starts: list[SlabStart] = []
+    starts: dict[SlabStart, RelaxTask] = {}
+
+    def add(label: str, atoms: Atoms, own: dict[str, Any]) -> None:
+        starts[SlabStart(side="coating", label=label)] = _coating(label, atoms, own, settings)
+
     if "search" in settings.slab_starts and trial.coating.failure is None:
-        searched = {**recipe, "parents": [trial.coating.key]}
-        starts.append(_coating("search", trial.coating.atoms, searched, settings))
+        add("search", trial.coating.atoms, {**recipe, "parents": [trial.coating.key]})
     cut = split(trial.cut)[1]
     if "cut" in settings.slab_starts:
-        starts.append(_coating("cut", cut, recipe, settings))
+        add("cut", cut, recipe)
     carried = carry_over(cut, split(parent.cut)[1], parent.coating.atoms)
     inherited = {**recipe, "parents": [parent.coating.key]}
     if "parent" in settings.slab_starts:
-        starts.append(_coating("parent", carried, inherited, settings))
+        add("parent", carried, inherited)
     for n in range(settings.n_rattled if "rattled" in settings.slab_starts else 0):
         atoms = rattled(carried, settings.rattle, np.random.default_rng([seed, n]))
-        starts.append(_coating(f"rattled {n}", atoms, inherited, settings))
+        add(f"rattled {n}", atoms, inherited)
     return starts
 
 
 def substrate_starts(
     charged: Sequence[tuple[float, int]], parent: ParentInterface, settings: AdhesionSettings, *, seed: int
-) -> list[SlabStart]:
+) -> dict[SlabStart, RelaxTask]:
     """Substrate slabs cut from bulk and rattled, at every state of charge.
 
     They are the same for every candidate, so their recipes name none and they are computed once.
@@ -69,42 +72,39 @@ def substrate_starts(
     if "rattled" in settings.slab_starts:
         rngs = [np.random.default_rng([seed, n]) for n in range(settings.n_rattled)]
         cuts += [(f"rattled {n}", rattled(slab, settings.rattle, rng)) for n, rng in enumerate(rngs)]
-    starts: list[SlabStart] = []
+    starts: dict[SlabStart, RelaxTask] = {}
     for label, atoms in cuts:
         for y, order in [(1.0, 0), *charged]:
             recipe = {"step": "adhesion/slab", "start": label, "side": "substrate", "y": y, "order": order}
             recipe |= {"seed": seed, "parents": [parent.result.key]}
             task = full_relaxation(recipe, delithiate(atoms, y, order=order, seed=seed), settings)
-            starts.append(SlabStart(side="substrate", label=label, task=task, y=y, order=order))
+            starts[SlabStart(side="substrate", label=label, y=y, order=order)] = task
     return starts
 
 
-def half_starts(state: ChargeState, recipe: dict[str, Any], settings: AdhesionSettings) -> list[SlabStart]:
+def half_starts(state: ChargeState, recipe: dict[str, Any], settings: AdhesionSettings) -> dict[SlabStart, RelaxTask]:
     """The two halves of a relaxed interface, to be relaxed further on their own."""
     if "half" not in settings.slab_starts or state.interface.failure is not None:
-        return []
+        return {}
     substrate, coating = split(state.interface.atoms)
     label = f"half y={state.y:.3g} order={state.order}"
     common = {**recipe, "step": "adhesion/slab", "start": "half", "y": state.y, "order": state.order}
     common["parents"] = [state.interface.key]
-    task = full_relaxation({**common, "side": "substrate"}, substrate, settings)
-    return [
-        _coating(label, coating, common, settings),
-        SlabStart(side="substrate", label="half", task=task, y=state.y, order=state.order),
-    ]
+    at: dict[str, Any] = {"y": state.y, "order": state.order}
+    return {
+        SlabStart(side="coating", label=label, **at): _coating(label, coating, common, settings),
+        SlabStart(side="substrate", label="half", **at): full_relaxation(
+            {**common, "side": "substrate"}, substrate, settings
+        ),
+    }
 
 
-def file_results(
-    starts: Sequence[SlabStart],
-    results: Sequence[Result],
-    states: Sequence[ChargeState],
-    coatings: dict[str, Result],
-) -> None:
+def file_results(slabs: Mapping[SlabStart, Result], states: Sequence[ChargeState], coatings: dict[str, Result]) -> None:
     """Sort results into `coatings` and the states' substrates.
 
     A failed start is left out: it is one of several, and the records report a state without any usable reference.
     """
-    for start, result in zip(starts, results, strict=True):
+    for start, result in slabs.items():
         if result.failure is not None:
             continue
         if start.side == "coating":
@@ -117,7 +117,7 @@ def file_results(
 
 def relax_equilibrium(
     trials: Sequence[Trial], winner: int, recipe: dict[str, Any], settings: AdhesionSettings
-) -> Generator[list[Task], list[Result], dict[str, Result]]:
+) -> Flow[dict[str, Result]]:
     """Relax the coating slab in the arrangement that is lowest for the slab alone, unless it is the winner's own."""
     usable = [i for i, t in enumerate(trials) if t.coating.failure is None]
     best = min(usable, key=lambda i: trials[i].coating.energy, default=winner)
@@ -130,6 +130,6 @@ def relax_equilibrium(
     return {} if result.failure is not None else {trial.label: result}
 
 
-def _coating(label: str, atoms: Atoms, recipe: dict[str, Any], settings: AdhesionSettings) -> SlabStart:
+def _coating(label: str, atoms: Atoms, recipe: dict[str, Any], settings: AdhesionSettings) -> RelaxTask:
     own = {"start": label, **recipe, "step": "adhesion/slab", "side": "coating"}
-    return SlabStart(side="coating", label=label, task=full_relaxation(own, atoms, settings))
+    return full_relaxation(own, atoms, settings)

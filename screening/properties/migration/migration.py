@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from ase import Atoms
 
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.content import is_off
 from screening.config import BulkSettings, MigrationSettings
-from screening.engine.running.records import Fidelity, Record
-from screening.engine.tasks import NebTask, RelaxTask, Result, Task
+from screening.engine.flows import Flow, compute
+from screening.engine.running.records import Record
+from screening.engine.tasks import NebTask, RelaxTask, Result
 from screening.flags import flag
-from screening.properties.bulk import DopedBulk, bulk_flow
+from screening.properties.bulk import Crystal, DopedBulk, bulk_flow
+from screening.properties.context import ScreeningContext
 from screening.properties.migration.records import BandOutcome, Migration, failed_records, migration_records
 from screening.structures.hops.hop_classes import plan_hops, symmetry_orbits
 from screening.structures.hops.hop_ends import band_ends, collapse_reason, endpoint, same_end
@@ -40,14 +40,11 @@ class _Ends:
 def migration_flow(
     candidate: Candidate,
     bulk: DopedBulk,
-    host: Atoms,
+    host: Crystal,
     settings: MigrationSettings,
     bulk_settings: BulkSettings,
-    *,
-    host_key: str,
-    fidelity: Fidelity,
-    seed: int,
-) -> Generator[list[Task], list[Result], list[Record]]:
+    context: ScreeningContext,
+) -> Flow[list[Record]]:
     """Compute the migration barrier of one candidate.
 
     The doped cell (the bulk one, or another of `settings.n_fu`) gives the carrier and its network. All end points of
@@ -61,7 +58,7 @@ def migration_flow(
     """
     doped = bulk
     if settings.n_fu != bulk.candidate.n_fu:
-        doped = yield from bulk_flow(candidate, host, settings.n_fu, bulk_settings, seed=seed, host_key=host_key)
+        doped = yield from bulk_flow(candidate, host, settings.n_fu, bulk_settings, seed=context.seed)
     cell = doped.result.atoms
     network = hop_network(cell, settings.max_hop_distance)
     orbits = symmetry_orbits(network)
@@ -80,7 +77,7 @@ def migration_flow(
     )
     recipe = {
         "candidate": doped.candidate.name,
-        "seed": seed,
+        "seed": context.seed,
         "carrier": [network.kind, network.source, network.labels[network.home] if network.home is not None else ""],
         "parents": [doped.result.key],
     }
@@ -98,13 +95,13 @@ def migration_flow(
         flags=tuple(flags),
     )
     if not any(band.usable for band in bands):
-        return failed_records(migration, fidelity)
-    return migration_records(migration, settings, fidelity)
+        return failed_records(migration, context.fidelity)
+    return migration_records(migration, settings, context.fidelity)
 
 
 def _relax_end_points(
     network: HopNetwork, plan: list[list[int]], settings: MigrationSettings, home: Result, recipe: dict[str, Any]
-) -> Generator[list[Task], list[Result], tuple[_Ends, list[int]]]:
+) -> Flow[tuple[_Ends, list[int]]]:
     """Relax the end points of the planned hops; a hop whose end points collapse gives way to the next of its class."""
     ends = _Ends()
     if network.home is not None and home.converged and home.fmax <= settings.endpoint_fmax:
@@ -120,8 +117,8 @@ def _relax_end_points(
         sites = sorted(set().union(*(_ends_of(network, k) for _, k in picks)))
         missing = [s for s in sites if s not in ends.relaxed and s not in ends.bad]
         if missing:
-            results = yield [_end_task(network, site, settings, recipe) for site in missing]
-            for site, result in zip(missing, results, strict=True):
+            relaxed = yield from compute({site: _end_task(network, site, settings, recipe) for site in missing})
+            for site, result in relaxed.items():
                 _judge(network, site, result, ends)
         open_slots = []
         for slot, hop in picks:
@@ -171,35 +168,36 @@ def _why_no_hop(network: HopNetwork, index: int, ends: _Ends) -> str | None:
 
 def _run_bands(
     network: HopNetwork, chosen: list[int], ends: _Ends, settings: MigrationSettings, recipe: dict[str, Any]
-) -> Generator[list[Task], list[Result], list[BandOutcome]]:
+) -> Flow[list[BandOutcome]]:
     """All bands in one go; those whose barrier makes no sense are kept with the reason."""
     if not chosen:
         return []
-    tasks: list[Task] = []
-    for k in chosen:
-        hop = network.hops[k]
-        first, last = ends.relaxed[hop.start], ends.relaxed[hop.end]
-        initial, final = band_ends(network, hop, first.atoms, last.atoms)
-        tasks.append(
-            NebTask(
-                recipe={
-                    **recipe,
-                    "step": "migration/band",
-                    "hop": [network.labels[hop.start], network.labels[hop.end], list(hop.image), hop.kind],
-                    "via": hop.via,
-                    "parents": [*recipe["parents"], first.key, last.key],
-                },
-                initial=initial,
-                final=final,
-                initial_energy=first.energy,
-                final_energy=last.energy,
-                n_images=settings.n_images,
-                fmax=settings.fmax,
-                max_steps=settings.max_steps,
-            )
-        )
-    results = yield tasks
-    return [BandOutcome(hop=k, result=r, reason=reject_reason(r)) for k, r in zip(chosen, results, strict=True)]
+    bands = yield from compute({k: _band_task(network, k, ends, settings, recipe) for k in chosen})
+    return [BandOutcome(hop=k, result=band, reason=reject_reason(band)) for k, band in bands.items()]
+
+
+def _band_task(
+    network: HopNetwork, index: int, ends: _Ends, settings: MigrationSettings, recipe: dict[str, Any]
+) -> NebTask:
+    hop = network.hops[index]
+    first, last = ends.relaxed[hop.start], ends.relaxed[hop.end]
+    initial, final = band_ends(network, hop, first.atoms, last.atoms)
+    return NebTask(
+        recipe={
+            **recipe,
+            "step": "migration/band",
+            "hop": [network.labels[hop.start], network.labels[hop.end], list(hop.image), hop.kind],
+            "via": hop.via,
+            "parents": [*recipe["parents"], first.key, last.key],
+        },
+        initial=initial,
+        final=final,
+        initial_energy=first.energy,
+        final_energy=last.energy,
+        n_images=settings.n_images,
+        fmax=settings.fmax,
+        max_steps=settings.max_steps,
+    )
 
 
 def reject_reason(band: Result) -> str | None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from screening.assets import cache_dir
+from screening.engine.flows import Flow, compute
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import Fidelity
 from screening.engine.running.store import RecordStore
-from screening.engine.tasks import RelaxTask, Result, Task
+from screening.engine.running.workforce import Workforce
+from screening.engine.tasks import RelaxTask, Task
 from screening.errors import UserError
 from screening.potentials.families.table import titles_on
 from screening.potentials.registry import check_name, fitted_elements, load_potential, supported_elements
@@ -210,7 +212,7 @@ def phases_flow(
     source: str = LISTED,
     substitute: Sequence[set[str]] = (),
     refused: list[PhaseEnergy] | None = None,
-) -> Generator[list[Task], list[Result], list[PhaseEnergy]]:
+) -> Flow[list[PhaseEnergy]]:
     """Energies of all phases of a chemical system that pass the gate.
 
     Parameters
@@ -239,7 +241,8 @@ def phases_flow(
         facts += _predicted(system, facts)
     known = cached_energies(fidelity) | shipped_energies(fidelity)
     energies: dict[str, PhaseEnergy] = {}
-    pending: list[tuple[PhaseFacts, list[RelaxTask]]] = []
+    pending: list[PhaseFacts] = []
+    tasks: dict[tuple[str, int], RelaxTask] = {}
     for phase in facts:
         stored = known.get(phase.name)
         if phase.reference is not None and potential_corrections in MP_SCALE:
@@ -247,13 +250,14 @@ def phases_flow(
         elif stored is not None and stored.facts_sha256 == phase.facts_sha256:
             energies[phase.name] = stored
         else:
-            pending.append((phase, phase_tasks(phase)))
+            pending.append(phase)
+            tasks |= {(phase.name, n): task for n, task in enumerate(phase_tasks(phase))}
     if pending:
-        results = yield [task for _, tasks in pending for task in tasks]
-        for phase, tasks in pending:
-            energies[phase.name] = phase_energy(phase, results[: len(tasks)], potential_corrections)
-            results = results[len(tasks) :]
-        remember([energies[phase.name] for phase, _ in pending], fidelity, potential_corrections)
+        results = yield from compute(tasks)
+        for phase in pending:
+            own = [result for (name, _), result in results.items() if name == phase.name]
+            energies[phase.name] = phase_energy(phase, own, potential_corrections)
+        remember([energies[phase.name] for phase in pending], fidelity, potential_corrections)
     for energy in energies.values():
         if not energy.usable:
             logger.info("phase %s is quarantined and not used: %s", energy.name, energy.gate)
@@ -317,12 +321,14 @@ def compute_phases(
             outcome = run_flows(
                 {"phases": _resumed(flow, tasks)},
                 store=RecordStore(work / "store.db"),
-                potential_name=potential_name,
-                device=device,
-                workers=workers,
-                checkpoint_dir=work / "checkpoints",
+                workforce=Workforce(
+                    potential_name=potential_name,
+                    device=device,
+                    workers=workers,
+                    checkpoint_dir=work / "checkpoints",
+                    self_check=False,
+                ),
                 on_progress=on_progress,
-                self_check=False,
             )["phases"]
         if outcome.failure is not None:
             raise UserError(outcome.failure)
@@ -335,9 +341,7 @@ def compute_phases(
     return PhaseSet(phases=found, refused=refused, fidelity=fidelity, corrections=potential.corrections)
 
 
-def _resumed(
-    flow: Generator[list[Task], list[Result], list[PhaseEnergy]], tasks: list[Task]
-) -> Generator[list[Task], list[Result], list[PhaseEnergy]]:
+def _resumed(flow: Flow[list[PhaseEnergy]], tasks: list[Task]) -> Flow[list[PhaseEnergy]]:
     """A flow that has asked for its first tasks already."""
     while True:
         results = yield tasks

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
+from screening.engine.flows import Flow
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import Fidelity
 from screening.engine.running.store import RecordStore
-from screening.engine.tasks import Flow, Result, Task
+from screening.engine.running.workforce import Workforce
+from screening.engine.tasks import Result, Task
 from screening.errors import UserError
-from screening.potentials.registry import load_potential
 from screening.properties.stability import hull
 from screening.properties.stability.corrections import MP_SCALE
 from screening.properties.stability.phase_files import read_energies, write_energies
@@ -52,12 +53,10 @@ class Built:
 
 
 def build_energies(
-    potential_name: str,
+    workforce: Workforce,
     out: Path,
     *,
     work: Path,
-    device: str = "auto",
-    workers: int = 1,
     phases: list[PhaseFacts] | None = None,
     start: Path | None = None,
     on_progress: Callable[[Any], None] | None = None,
@@ -66,6 +65,8 @@ def build_energies(
 
     Parameters
     ----------
+    workforce
+        Who computes; its checkpoints go to `work`.
     work
         Folder of the store; a build that was stopped continues from it.
     phases
@@ -80,7 +81,8 @@ def build_energies(
         For the potential, the device, or an `out` that is no energies file.
     """
     started = time.time()
-    potential = load_potential(potential_name, device)
+    workforce = replace(workforce, checkpoint_dir=work / "checkpoints").settled()
+    potential = workforce.load()
     fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
     listed = load_phases() if phases is None else phases
     kept = {
@@ -93,16 +95,11 @@ def build_energies(
     pending = {f.name: f for f in listed if f.name not in kept and f.name not in gases}
     work.mkdir(parents=True, exist_ok=True)
     relaxed = {} if start is None else relaxed_crystals(start, pending.values())
-    flows: dict[str, Flow] = {
-        name: _phase_flow(facts, potential.corrections, relaxed.get(name)) for name, facts in pending.items()
-    }
+    flows = {name: _phase_flow(facts, potential.corrections, relaxed.get(name)) for name, facts in pending.items()}
     done = run_flows(
         flows,
         store=RecordStore(work / STORE),
-        potential_name=potential_name,
-        device=device,
-        workers=workers,
-        checkpoint_dir=work / "checkpoints",
+        workforce=workforce,
         on_progress=on_progress,
     )
     computed = {
@@ -110,16 +107,20 @@ def build_energies(
     }
     energies = judge_distances(kept | gases | computed)
     wall = time.time() - started
+    built = {
+        "phases": len(computed),
+        "wall_s": round(wall),
+        "workers": workforce.workers,
+        "device": potential.device,
+    }
     out.parent.mkdir(parents=True, exist_ok=True)
     write_energies(
         out,
         energies,
         fidelity,
         potential.corrections,
-        command=f"screen phases build --potential {potential_name}" + (f" --start {start}" if start else ""),
-        extra={
-            "built": {"phases": len(computed), "wall_s": round(wall), "workers": workers, "device": potential.device}
-        },
+        command=f"screen phases build --potential {workforce.potential_name}" + (f" --start {start}" if start else ""),
+        extra={"built": built},
     )
     return Built(path=out, energies=energies, computed=len(computed), wall_s=wall)
 
@@ -151,9 +152,7 @@ def relaxed_crystals(start: Path, phases: Iterable[PhaseFacts]) -> dict[str, tup
     return chosen
 
 
-def _phase_flow(
-    facts: PhaseFacts, corrections: str, relaxed: tuple[int, Atoms] | None
-) -> Generator[list[Task], list[Result], PhaseEnergy]:
+def _phase_flow(facts: PhaseFacts, corrections: str, relaxed: tuple[int, Atoms] | None) -> Flow[PhaseEnergy]:
     """Relax all orderings, or go on from the one that another potential has relaxed."""
     if relaxed is None:
         tasks: list[Task] = list(phase_tasks(facts))

@@ -1,6 +1,6 @@
 """Stability of a candidate at the real composition of its doped cell: hull distance, driving force, windows.
 
-All energies are on one scale: the potential's, with MP2020 corrections where `potential_corrections` asks for them.
+All energies are on one scale: the potential's, with MP2020 corrections where the potential asks for them.
 A doped candidate competes with every phase, its host among them. A pristine host is one of the phases, so it competes
 with all of another composition: if nothing beats it, its distance to the hull is zero by definition, and how far below
 the others it lies is kept as ``phase_separation_energy``. Its own window, too, is where it beats all others; driving
@@ -10,7 +10,7 @@ force and the pinned window are taken against the full hull for every candidate.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.index_lists import without
 from screening.config import StabilitySettings
-from screening.engine.running.records import Fidelity, Record, record_from
-from screening.engine.tasks import RelaxTask, Result, Task, require
+from screening.engine.flows import Flow
+from screening.engine.running.records import Record, record_from
+from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed
 from screening.flags import flag
+from screening.properties.context import ScreeningContext
 from screening.properties.stability import hull
 from screening.properties.stability.corrections import correction
 from screening.properties.stability.phases import PhaseEnergy
@@ -53,12 +55,10 @@ def stability_flow(
     bulk: DopedBulk,
     phases: Sequence[PhaseEnergy],
     settings: StabilitySettings,
+    context: ScreeningContext,
     *,
-    fidelity: Fidelity,
-    seed: int,
-    potential_corrections: str,
     partners: Mapping[str, Mapping[str, float]] | None = None,
-) -> Generator[list[Task], list[Result], list[Record]]:
+) -> Flow[list[Record]]:
     """All stability records of a candidate.
 
     Parameters
@@ -67,10 +67,8 @@ def stability_flow(
         Relaxed doped cell; its composition is the one that is judged.
     phases
         What `phases_flow` returned for the candidate's elements.
-    seed
-        Goes into the recipe, since the doped cell depends on it.
-    potential_corrections
-        `Potential.corrections`, the same that `phases_flow` was given.
+    context
+        Its corrections are those that `phases_flow` was given.
     partners
         Compositions of what touches the coating, by the names of `reaction_records.partners`.
 
@@ -88,12 +86,12 @@ def stability_flow(
     """
     atoms = bulk.result.atoms
     composition = dict(Counter(atoms.get_chemical_symbols()))
-    energy = bulk.result.energy + correction(atoms, potential_corrections)
+    energy = bulk.result.energy + correction(atoms, context.corrections)
     check_phases(set(composition), phases)
 
     def make(prop: str, value: float | None, unit: str, **fields: Any) -> Record:
         results = fields.pop("results", BulkParts(bulk=bulk.result))
-        return record_from(candidate.name, prop, value, unit, fidelity=fidelity, results=results, **fields)
+        return record_from(candidate.name, prop, value, unit, fidelity=context.fidelity, results=results, **fields)
 
     subject = Subject(
         name=candidate.name,
@@ -110,9 +108,7 @@ def stability_flow(
         *window_records(subject),
         *_reaction_records(subject, settings, partners or {}),
     ]
-    delithiation = yield from _delithiation(
-        subject, bulk.result, settings, seed=seed, corrections=potential_corrections
-    )
+    delithiation = yield from _delithiation(subject, bulk.result, settings, context)
     return [*records, delithiation]
 
 
@@ -125,37 +121,30 @@ def _reaction_records(
 
 
 def _delithiation(
-    subject: Subject, bulk: Result, settings: StabilitySettings, *, seed: int, corrections: str
-) -> Generator[list[Task], list[Result], Record]:
+    subject: Subject, bulk: Result, settings: StabilitySettings, context: ScreeningContext
+) -> Flow[Record]:
     """V = E(one Li removed, cell kept) + E(Li metal) - E over the most loosely bound Li sites; the lowest counts.
 
     Raw potential energies: both cells hold the same O and metal atoms, so any correction cancels, and Li has none.
     """
+    recipe = {"candidate": subject.name, "step": "stability/delithiate", "seed": context.seed, "parents": [bulk.key]}
     sites = loosest_li(bulk.atoms, settings.delithiation_sites)
-    tasks: list[Task] = []
-    for index in sites:
-        tasks.append(
-            RelaxTask(
-                recipe={
-                    "candidate": subject.name,
-                    "step": "stability/delithiate",
-                    "site": len(tasks),
-                    "seed": seed,
-                    "parents": [bulk.key],
-                },
-                atoms=without(bulk.atoms, [index]),
-                cell="fixed",
-                fmax=settings.fmax,
-                max_steps=settings.max_steps,
-            )
+    results = yield [
+        RelaxTask(
+            recipe={**recipe, "site": n},
+            atoms=without(bulk.atoms, [index]),
+            cell="fixed",
+            fmax=settings.fmax,
+            max_steps=settings.max_steps,
         )
-    results = yield tasks
+        for n, index in enumerate(sites)
+    ]
     usable = [r for r in results if r.failure is None]
     if not usable:
         require(results[0], "delithiation")
     # an unconverged energy may not win against a converged one
     best = min(usable, key=lambda r: (not r.converged, r.energy))
-    corrected = best.energy + correction(best.atoms, corrections)
+    corrected = best.energy + correction(best.atoms, context.corrections)
     composition = Counter(best.atoms.get_chemical_symbols())
     above = delithiated_above_hull(subject, composition, corrected / len(best.atoms))
     return subject.record(

@@ -16,6 +16,7 @@ from screening.engine.checkpoints import Checkpoint, checkpoint_path
 from screening.engine.running.queue import run_flows
 from screening.engine.running.run import run_tasks
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask, failed_result, require
 from screening.process.trouble import StoreUnusable, stops_the_run
 
@@ -52,12 +53,14 @@ def test_a_full_disk_stops_the_run_and_the_same_call_goes_on(tmp_path: Path, wor
         return run_flows(
             {"a": flow(1), "b": flow(2), "c": flow(3)},
             store=RecordStore(tmp_path / "store.db"),
-            potential_name=POTENTIAL,
-            device="cpu",
-            workers=workers,
-            checkpoint_dir=tmp_path,
-            self_check=False,
-            execute=full_for_seed_2,
+            workforce=Workforce(
+                potential_name=POTENTIAL,
+                device="cpu",
+                workers=workers,
+                checkpoint_dir=tmp_path,
+                self_check=False,
+                execute=full_for_seed_2,
+            ),
         )
 
     (tmp_path / "full").touch()

@@ -17,11 +17,14 @@ from ase.optimize import FIRE
 from screening.engine.checkpoints import Checkpoint, checkpoint_path
 from screening.engine.running.queue import run_flows
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask, Result, require
 from screening.errors import CandidateFailed, UserError
 from screening.potentials.ase_calculator import as_ase_calculator
 
 POTENTIAL = "ase:ase.calculators.emt:EMT"
+WHO = {"workers", "executor", "execute"}
+"""Options of `run` that say who computes."""
 
 
 def copper(seed: int) -> Atoms:
@@ -90,11 +93,14 @@ def run(tmp_path):
         return run_flows(
             flows,
             store=store,
-            potential_name=POTENTIAL,
-            device="cpu",
-            checkpoint_dir=tmp_path,
-            self_check=False,
-            **({"execute": relax} | options),
+            workforce=Workforce(
+                potential_name=POTENTIAL,
+                device="cpu",
+                checkpoint_dir=tmp_path,
+                self_check=False,
+                **({"execute": relax} | {name: options.pop(name) for name in list(options) if name in WHO}),
+            ),
+            **options,
         )
 
     return go
@@ -241,7 +247,7 @@ def test_real_engine_is_the_default_and_its_results_resume(run, tmp_path):
 def test_unknown_potential_is_refused_before_anything_runs(tmp_path):
     store = RecordStore(tmp_path / "store.db")
     with pytest.raises(UserError, match="nearest valid name is 'chgnet'"):
-        run_flows({}, store=store, potential_name="chgnett", checkpoint_dir=tmp_path)
+        run_flows({}, store=store, workforce=Workforce(potential_name="chgnett", checkpoint_dir=tmp_path))
 
 
 SCRIPT = """
@@ -251,12 +257,14 @@ sys.path.insert(0, {here!r})
 from test_queue import POTENTIAL, flow, relax, task
 from screening.engine.running.queue import run_flows
 from screening.engine.running.store import RecordStore
+from screening.engine.running.workforce import Workforce
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     flows = {{f"f{{i}}": flow([task(10 * i, sleep=0.15)], [task(10 * i + 1, sleep=0.15)]) for i in range(1, 5)}}
-    outcomes = run_flows(flows, store=RecordStore(folder / "store.db"), potential_name=POTENTIAL, device="cpu",
-                         workers=int(sys.argv[2]), checkpoint_dir=folder, self_check=False, execute=relax)
+    workforce = Workforce(potential_name=POTENTIAL, device="cpu", workers=int(sys.argv[2]), checkpoint_dir=folder,
+                          self_check=False, execute=relax)
+    outcomes = run_flows(flows, store=RecordStore(folder / "store.db"), workforce=workforce)
     print([outcome.value for outcome in outcomes.values()])
 """
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from screening.config import load_settings
-from screening.engine.tasks import Flow, Result, Task
+from screening.engine.flows import Flow
+from screening.engine.tasks import Result, Task
 from screening.errors import CandidateFailed
 from screening.properties.adhesion.parent import ParentInterface, relax_parent
 from screening.structures.crystals.crystals import load_crystal
@@ -18,7 +19,9 @@ def geometry() -> Parent:
     return find_parents(load_crystal("LiNbO3"), load_crystal("NCM811"), "NCM811", SETTINGS.interface, 0)[0]
 
 
-def started(geometry: Parent, starts: int, *, hops: int = 0, slab_hops: int = 0) -> tuple[Flow, list[Task]]:
+def started(
+    geometry: Parent, starts: int, *, hops: int = 0, slab_hops: int = 0
+) -> tuple[Flow[ParentInterface], list[Task]]:
     interface = SETTINGS.interface.model_copy(update={"parent_starts": starts, "parent_hops": hops})
     adhesion = SETTINGS.adhesion.model_copy(update={"slab_hops": slab_hops, "hop_width": 2})
     flow = relax_parent(geometry, (0.25, 0.5), 2.2, adhesion, recipe={"test": 1}, interface=interface)
@@ -32,7 +35,7 @@ def answer(task: Task, energy: float, *, converged: bool = True, failure: str | 
     )  # fmt: skip
 
 
-def finish(flow: Flow, results: list[Result]) -> ParentInterface:
+def finish(flow: Flow[ParentInterface], results: list[Result]) -> ParentInterface:
     coatings = flow.send(results)
     with pytest.raises(StopIteration) as end:
         flow.send([answer(task, -5.0 - n) for n, task in enumerate(coatings)])

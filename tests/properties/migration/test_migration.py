@@ -11,23 +11,26 @@ from ase import Atoms
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import BulkSettings, MigrationSettings
+from screening.engine.flows import Flow
 from screening.engine.running.records import Fidelity, Record
 from screening.engine.running.run import run_tasks
-from screening.engine.tasks import Flow, NebTask, RelaxTask, Result, Task, recipe_key
+from screening.engine.tasks import NebTask, RelaxTask, Result, Task, recipe_key
 from screening.potentials.registry import load_potential
-from screening.properties.bulk import DopedBulk
+from screening.properties.bulk import Crystal, DopedBulk
+from screening.properties.context import ScreeningContext
 from screening.properties.migration.migration import migration_flow, reject_reason
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.hops import hop_network
 from screening.structures.hops.supercells import isotropic_supercell
 
 FIDELITY = Fidelity("model", "0" * 64)
+CONTEXT = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
 SETTINGS = MigrationSettings(min_image_distance=8.0, n_fu=12, hops="network", max_hops=6, n_images=3)
 
 Answer = Callable[[Task], Result]
 
 
-def drive(flow: Flow, answer: Answer) -> tuple[list[Record], list[list[Task]]]:
+def drive(flow: Flow[list[Record]], answer: Answer) -> tuple[list[Record], list[list[Task]]]:
     """Run a flow; the records and what it asked for in each round."""
     rounds: list[list[Task]] = []
     results: list[Result] | None = None
@@ -80,12 +83,15 @@ def excess() -> DopedBulk:
     return bulk_of(atoms, Candidate(host="LiNbO3", n_fu=12))
 
 
+def host_of(bulk: DopedBulk) -> Crystal:
+    """A host that no flow here has to fall back on: the doped cell is large enough for the barrier."""
+    return Crystal(name="LiNbO3", atoms=bulk.result.atoms, energy_fu=0.0, result=bulk.result)
+
+
 def run(
     bulk: DopedBulk, answer: Answer, settings: MigrationSettings = SETTINGS
 ) -> tuple[list[Record], list[list[Task]]]:
-    flow = migration_flow(
-        bulk.candidate, bulk, bulk.result.atoms, settings, BulkSettings(), host_key="h", fidelity=FIDELITY, seed=0
-    )
+    flow = migration_flow(bulk.candidate, bulk, host_of(bulk), settings, BulkSettings(), CONTEXT)
     return drive(flow, answer)
 
 
@@ -268,7 +274,7 @@ def test_flags_of_cell_and_content(magnesium: DopedBulk):
     off = DopedBulk(candidate=other, result=magnesium.result)
     flow = migration_flow(
         Candidate(host="LiNbO3", n_fu=12, defects=other.defects, compensation="li_vacancy", x_requested=0.15),
-        off, magnesium.result.atoms, SETTINGS, BulkSettings(), host_key="h", fidelity=FIDELITY, seed=0,
+        off, host_of(magnesium), SETTINGS, BulkSettings(), CONTEXT,
     )  # fmt: skip
     records, _ = drive(flow, Model(magnesium, kra=0.8))
     assert "x_barrier_off" in records[0].flags

@@ -19,6 +19,7 @@ from screening.engine.running.records import Fidelity
 from screening.engine.tasks import RelaxTask, Result
 from screening.errors import CandidateFailed
 from screening.properties.bulk import DopedBulk
+from screening.properties.context import ScreeningContext
 from screening.properties.stability.corrections import correction, mp_parameters
 from screening.properties.stability.phases import PASSED, PhaseEnergy, gate, phase_energy
 from screening.properties.stability.stability import loosest_li, stability_flow
@@ -150,8 +151,8 @@ def toy_phases() -> list[PhaseEnergy]:
 
 def toy_records(candidate: Candidate, atoms: Atoms, energy: float, delithiated: float, **changes) -> dict:
     bulk = DopedBulk(candidate=candidate, result=result_of(atoms, energy))
-    fields = {"fidelity": FIDELITY, "seed": 0, "potential_corrections": "own-hull", **changes}
-    flow = stability_flow(candidate, bulk, fields.pop("phases", toy_phases()), SETTINGS, **fields)
+    context = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
+    flow = stability_flow(candidate, bulk, changes.pop("phases", toy_phases()), SETTINGS, context, **changes)
 
     def answer(task: RelaxTask) -> Result:
         assert task.cell == "fixed"
@@ -187,9 +188,8 @@ def test_a_cell_without_one_li_still_knows_its_dopants():
     atoms = atoms[[i for i in range(len(atoms)) if i != mg] + [int(mg)]]
     atoms.info["dopant_indices"] = [len(atoms) - 1]
     bulk = DopedBulk(candidate=candidate, result=result_of(atoms, -250.0))
-    flow = stability_flow(
-        candidate, bulk, toy_phases(), SETTINGS, fidelity=FIDELITY, seed=0, potential_corrections="own-hull"
-    )
+    context = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
+    flow = stability_flow(candidate, bulk, toy_phases(), SETTINGS, context)
     tasks = next(flow)
     assert tasks
     for task in tasks:
