@@ -71,44 +71,6 @@ def test_same_values_as_the_package(name, monkeypatch):
         assert plain.stress is None
 
 
-@pytest.mark.parametrize("name", ["chgnet", "sevennet-0"])
-def test_energy_is_extensive_and_invariant(name):
-    potential = load_potential(name, "cpu", self_check=False)
-    cell = structures()[0]
-    supercell = cell.repeat((1, 2, 2))
-    moved = cell.copy()
-    moved.rotate(37, "xyz", rotate_cell=True)
-    moved.positions += [0.3, -1.7, 2.9]
-    order = np.random.default_rng(0).permutation(len(cell))
-    one, four, other, permuted = potential.evaluate([cell, supercell, moved, cell[order]])
-    assert four.energy / 4 == pytest.approx(one.energy, abs=1e-4)
-    assert np.allclose(four.forces, np.tile(one.forces, (4, 1)), atol=1e-3)
-    assert other.energy == pytest.approx(one.energy, abs=1e-4)
-    assert np.allclose(permuted.forces, one.forces[order], atol=1e-3)
-    assert np.abs(one.forces.sum(axis=0)).max() < 1e-3
-
-
-@pytest.mark.parametrize("name", ["chgnet", "sevennet-0"])
-def test_forces_and_stress_are_derivatives_of_the_energy(name):
-    potential = load_potential(name, "cpu", self_check=False)
-    atoms = structures()[0]
-    result = potential.evaluate([atoms], stress=True)[0]
-    step = 0.003
-    plus, minus = atoms.copy(), atoms.copy()
-    direction = np.random.default_rng(1).normal(size=(len(atoms), 3))
-    plus.positions += step * direction
-    minus.positions -= step * direction
-    e_plus, e_minus = (r.energy for r in potential.evaluate([plus, minus]))
-    assert -(e_plus - e_minus) / (2 * step) == pytest.approx((result.forces * direction).sum(), abs=0.05, rel=0.01)
-    strain = np.array([[1.0, 0.3, 0.0], [0.3, -0.5, 0.2], [0.0, 0.2, 0.4]]) * 0.002
-    stretched, squeezed = atoms.copy(), atoms.copy()
-    stretched.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
-    squeezed.set_cell(atoms.cell[:] @ (np.eye(3) - strain), scale_atoms=True)
-    e_plus, e_minus = (r.energy for r in potential.evaluate([stretched, squeezed]))
-    work = (result.stress * strain).sum() * atoms.get_volume()
-    assert (e_plus - e_minus) / 2 == pytest.approx(work, rel=0.02, abs=1e-3)
-
-
 @pytest.mark.parametrize("name", ["chgnet", "sevennet-0", "ase:ase.calculators.emt:EMT"])
 def test_one_broken_structure_does_not_spoil_the_others(name, monkeypatch):
     potential = load_potential(name, "cpu", self_check=False)

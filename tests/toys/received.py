@@ -10,6 +10,7 @@ import yaml
 
 from screening.errors import UserError
 from screening.files import sha256_of
+from screening.potentials.families.table import NETWORKS
 from screening.potentials.registry import check_name, load_potential
 
 BASES = {"chgnet": "chgnet", "sevennet": "sevennet-0"}
@@ -62,9 +63,9 @@ def write_card(folder: Path, family: str, checkpoint: str, /, **changes) -> None
         "kind": "finetuned",
         "promoted": True,
         "reasons": [],
-        "base": BASES[family],
+        "base": NETWORKS[family][0],
         "family": family,
-        "network": BASES[family],
+        "network": NETWORKS[family][0],
         "checkpoint": checkpoint,
         "checkpoint_sha256": sha256_of(folder / checkpoint),
         "corrections": "own-hull",
