@@ -24,7 +24,7 @@ from screening.chemistry.grid import enumerate_candidates
 from screening.config import BulkSettings, StabilitySettings
 from screening.engine.flows import FlowSet, needed
 from screening.engine.running.queue import run_flows
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
 from screening.engine.running.workforce import Workforce
 from screening.potentials.registry import load_potential
@@ -46,7 +46,7 @@ Phases = list[PhaseEnergy]
 def doped_cell(potential_name: str, work: Path) -> tuple[dict[str, int], float, Phases, float]:
     """Composition, energy per atom (eV, corrected), competing phases and delithiation voltage of Mg1/12-LNO."""
     potential = load_potential(potential_name, "cpu")
-    fidelity = Fidelity(potential_name, potential.checkpoint_sha256)
+    potential_id = PotentialId(potential_name, potential.checkpoint_sha256)
     grid = enumerate_candidates("Mg", "1/12", host="LiNbO3", site="Li", n_fu=12)
     (candidate,) = [c for c in grid.candidates if not c.is_pristine]
     workforce = Workforce(potential_name=potential_name, device="cpu", workers=2, checkpoint_dir=work / "checkpoints")
@@ -55,12 +55,12 @@ def doped_cell(potential_name: str, work: Path) -> tuple[dict[str, int], float, 
     together = FlowSet()
     crystal = together.add("host", host_flow("LiNbO3", BULK))
     competing = together.add(
-        "phases", phases_flow(elements, fidelity=fidelity, potential_corrections=potential.corrections)
+        "phases", phases_flow(elements, potential_id=potential_id, potential_corrections=potential.corrections)
     )
     together.run(run)
     host, phases = needed(crystal.outcome), needed(competing.outcome)
     bulk = needed(run({"bulk": bulk_flow(candidate, host, 12, BULK, seed=0)})["bulk"])
-    context = ScreeningContext(fidelity=fidelity, corrections=potential.corrections, seed=0)
+    context = ScreeningContext(potential_id=potential_id, corrections=potential.corrections, seed=0)
     flow = stability_flow(candidate, bulk, phases, StabilitySettings(), context)
     records = {r.property: r for r in needed(run({"stability": flow})["stability"])}
     atoms = bulk.result.atoms

@@ -21,7 +21,7 @@ from screening.chemistry.grid import enumerate_candidates
 from screening.config import Settings, load_settings
 from screening.engine.flows import Flow, FlowOutcome, compute, needed
 from screening.engine.running.queue import run_flows
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
 from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask
@@ -153,8 +153,8 @@ def main() -> None:
     scanned = run_flows({"parent": parent_flow(host, cathode, thin, settings.adhesion, seed=0)}, **common)
     chosen = needed(scanned["parent"])
     done = run_flows({json.dumps(case): one_case(case, chosen, host, cathode, settings) for case in CASES}, **common)
-    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
-    rows = [_row(json.loads(name), outcome, host, cathode, settings, fidelity) for name, outcome in done.items()]
+    potential_id = PotentialId(potential.name, potential.checkpoint_sha256)
+    rows = [_row(json.loads(name), outcome, host, cathode, settings, potential_id) for name, outcome in done.items()]
     standard = needed(done[json.dumps({})])[0]
     flows = {json.dumps(case): carried_case(case, standard, host, cathode, settings) for case in THICKER}
     onto = run_flows(flows, **common)
@@ -179,14 +179,14 @@ def _row(
     host: Crystal,
     cathode: Crystal,
     settings: Settings,
-    fidelity: Fidelity,
+    potential_id: PotentialId,
 ) -> dict[str, Any]:
     if outcome.failure is not None:
         return {"case": case, "failure": outcome.failure}
     parent, found, rigid = outcome.value
     records = adhesion_records(
         found, pooled_substrates([found]), parent, settings.adhesion,
-        bulk=bulk_energies(host, cathode, None, False), fidelity=fidelity, x_requested=0.0, seed=0,
+        bulk=bulk_energies(host, cathode, None, False), potential_id=potential_id, x_requested=0.0, seed=0,
     )  # fmt: skip
     work = next(r for r in records if r.property == "work_of_adhesion")
     facts = parent.geometry.facts()

@@ -9,7 +9,7 @@ import pytest
 
 from screening.campaign.summary import read_summary_file
 from screening.config import load_settings
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.errors import UserError
 from screening.potentials.model_card import read_card
 from screening.properties.stability.phase_files import read_energies
@@ -35,7 +35,7 @@ READERS = {
     "c.yaml": lambda path: load_settings(None, path, {}),
     "card.yaml": lambda path: read_card(path.parent),
     "softening/card.yaml": lambda path: softening.read_card(path.parent),
-    "energies.json": lambda path: read_energies(path, Fidelity("chgnet", "0"), origin="computed"),
+    "energies.json": lambda path: read_energies(path, PotentialId("chgnet", "0"), origin="computed"),
     "phases.json": entries_from_file,
     "validation.yaml": lambda path: read_manifest(path.parent),
     "calculations.yaml": read_list,

@@ -1,8 +1,10 @@
-"""What is done in one place is done there only: consoles, logging, atomic writes, hashes of files."""
+"""What is done in one place is done there only: consoles, logging, atomic writes, hashes of files,
+names of fidelities."""
 
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -35,3 +37,27 @@ def called() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "module"), ONLY_IN.items(), ids=ONLY_IN)
 def test_no_other_module_calls_it(name: str, module: str) -> None:
     assert {where for what, where in called() if what == name} <= {module}
+
+
+PARTS_OF_FIDELITIES = re.compile(r"(mlip:|dft:\w+-|-via-)")
+"""What the name of a fidelity begins with, or a potential that played VASP has in it."""
+
+
+def texts_of(path: Path) -> list[str]:
+    """Strings of a module that the program uses: no docstrings, and of `help=` nothing."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    prose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "help":
+            prose |= {id(part) for part in ast.walk(node.value)}
+    constants = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in prose]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def test_fidelities_are_pieced_together_in_one_place() -> None:
+    found = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if any(PARTS_OF_FIDELITIES.match(text) for text in texts_of(path))
+    }
+    assert found == {"fidelity.py"}

@@ -21,7 +21,7 @@ from screening.campaign.stages.screen import screen_candidates, stage_of
 from screening.campaign.stages.screened import Screened, Screening
 from screening.campaign.summary import write_summary
 from screening.engine.running.queue import run_flows
-from screening.engine.running.records import Fidelity, package_versions
+from screening.engine.running.records import PotentialId, package_versions
 from screening.engine.running.runlock import run_lock
 from screening.engine.running.store import RecordStore
 from screening.engine.running.workforce import Workforce
@@ -147,7 +147,7 @@ def _compute(
             candidates=campaign.grid.candidates,
             settings=campaign.settings,
             run=run,
-            fidelity=Fidelity(potential.name, potential.checkpoint_sha256),
+            potential_id=PotentialId(potential.name, potential.checkpoint_sha256),
             corrections=potential.corrections,
             keep=store.put_record,
         )

@@ -20,7 +20,7 @@ from screening.config import RankingSettings, Settings
 from screening.engine.running.records import Record
 from screening.engine.running.runlock import run_lock
 from screening.errors import UserError
-from screening.fidelity import is_potential, same_scale
+from screening.fidelity import Fidelity, same_scale
 from screening.retraining.softening import load_softening, read_card, softening_of
 from screening.tracking.data_used import DataUsed
 from screening.tracking.mlflow_tracking import track
@@ -75,7 +75,7 @@ def rank_with_dft(
             records, candidates, settings.adhesion.soc, settings.ranking, correction=correction, seed=settings.seed
         )
 
-    dft = [r for r in stored if not is_potential(r.fidelity)]
+    dft = [r for r in stored if not Fidelity.parse(r.fidelity).is_potential]
     if not dft:
         return ranked(computed)
     try:

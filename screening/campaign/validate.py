@@ -10,9 +10,10 @@ from screening.campaign.ranking.labels import y_label
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.ranking.sources import latest
 from screening.chemistry.candidate import Candidate
-from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.records import PotentialId, Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
+from screening.fidelity import Fidelity
 from screening.names import nearest
 from screening.properties.stability.competing import without_compounds
 from screening.properties.stability.phase_files import cached_energies, shipped_energies
@@ -23,9 +24,6 @@ from screening.validation.plan.phases import phase_jobs
 from screening.validation.plan.plan import plan_jobs
 from screening.validation.plan.screened import Plan, ScreenedRun
 from screening.validation.protocols import ValidationSettings
-
-SIMULATED = "-via-vasp"
-"""How the fidelity of a potential ends that played VASP (`validation.calculation.fidelity_name`)."""
 
 
 def plan_validation(
@@ -74,9 +72,9 @@ def potential_records(run: StoredRun) -> list[Record]:
     UserError
         When there are none.
     """
-    own = [r for r in run.records if r.fidelity.startswith("mlip:") and not r.fidelity.endswith(SIMULATED)]
+    own = [r for r in run.records if Fidelity.parse(r.fidelity).is_potential]
     found = {r.fidelity for r in own}
-    named = Fidelity(run.settings.potential, "").name
+    named = str(Fidelity(potential=run.settings.potential))
     # a fine-tuned potential is asked for by its folder and may record another name
     fidelity = named if named in found or len(found) != 1 else found.pop()
     records = [r for r in own if r.fidelity == fidelity]
@@ -134,8 +132,8 @@ def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Reco
         listed = [f for f in load_phases() if set(f.composition) <= system]
         facts |= {f.name: f for f in [*listed, *_predicted(system, listed)]}
     known: dict[str, PhaseEnergy] = {}
-    for fidelity in {Fidelity(r.potential, r.checkpoint_sha256) for r in records}:
-        known |= cached_energies(fidelity) | shipped_energies(fidelity)
+    for potential in {PotentialId(r.potential, r.checkpoint_sha256) for r in records}:
+        known |= cached_energies(potential) | shipped_energies(potential)
     current = {n: e for n, e in known.items() if n in facts and e.facts_sha256 == facts[n].facts_sha256}
     return phase_jobs(
         list(facts.values()),

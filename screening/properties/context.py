@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,7 +13,7 @@ class ScreeningContext:
 
     Attributes
     ----------
-    fidelity
+    potential_id
         The potential and its checkpoint.
     corrections
         `Potential.corrections`: what brings its energies to the scale of the competing phases.
@@ -21,6 +21,6 @@ class ScreeningContext:
         Of every random choice; part of the recipes, since doped cells depend on it.
     """
 
-    fidelity: Fidelity
+    potential_id: PotentialId
     corrections: str
     seed: int

@@ -20,7 +20,7 @@ CAPTION = (
     "selection rule or spread over hops, no standard error; – = not ranked, see the flags below"
 )
 CAPTION_REPLACED = "; [ ] = the potential's own value where {what} or a correction replaces it"
-DFT, SIMULATED = "DFT", "a simulated value (no DFT)"
+DFT, NO_DFT = "DFT", "a simulated value (no DFT)"
 
 
 def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") -> Table:
@@ -219,7 +219,7 @@ def print_ranking(
     for note in ranking.notes:
         console.print(Text(f"note: {note}", style="yellow"))
     if agreement:
-        console.print(agreement_table(agreement, simulated=_replacement(rows) == SIMULATED))
+        console.print(agreement_table(agreement, simulated=_replacement(rows) == NO_DFT))
     left_out = list(skipped)
     if left_out:
         console.print(skipped_table(left_out))
@@ -231,7 +231,7 @@ def print_ranking(
 
 def _replacement(rows: Sequence[Mapping[str, Any]]) -> str:
     """What stands in the place of the potential's values; the columns of ranking.csv tell."""
-    return SIMULATED if any("_simulated_" in name for row in rows for name in row) else DFT
+    return NO_DFT if any("_simulated_" in name for row in rows for name in row) else DFT
 
 
 def _rank(row: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.errors import UserError
+from screening.fidelity import Fidelity
 from screening.files import sha256_of
 from screening.potentials.base import Potential
 from screening.potentials.batching import pick_device
@@ -42,8 +43,6 @@ from screening.training_data.training_set import (
 logger = logging.getLogger(__name__)
 
 REJECTED = "rejected"
-MATERIALS_PROJECT = "mp"
-"""Name of the validation settings whose energies are the Materials Project's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +85,7 @@ def retrain(settings: RetrainSettings, on_epoch: Callable[[Epoch], None] | None 
     """
     check_name(settings.potential)
     frames = read_frames(settings.data, fidelity=settings.fidelity, allow_simulated=settings.allow_simulated)
-    name = settings.name or _slug(f"{Path(settings.potential).name}-{fidelity_of(frames).split(':', 1)[-1]}")
+    name = settings.name or _slug(f"{Path(settings.potential).name}-{Fidelity.parse(fidelity_of(frames)).label}")
     check_target(settings.models, name)
     if len(frames) < MIN_FRAMES:
         return _soften(settings, frames, name)
@@ -201,8 +200,7 @@ def scale_of(
     if settings.zero_points == "base":
         inherited = fitted_elements(settings.potential)
         return base.corrections, None if inherited is None else sorted(inherited)
-    is_mp = fidelity.startswith("dft:vasp-") and fidelity.rsplit(":", 1)[-1] == MATERIALS_PROJECT
-    return "MP2020-needed" if is_mp else "own-hull", sorted(shifts.per_element)
+    return "MP2020-needed" if Fidelity.parse(fidelity).is_materials_project else "own-hull", sorted(shifts.per_element)
 
 
 def _training(settings: RetrainSettings, device: str) -> TrainingSettings:
@@ -246,7 +244,7 @@ def _soften(settings: RetrainSettings, frames: Sequence[LabelledFrame], name: st
     from screening.retraining.softening import fit_softening
 
     base = load_potential(settings.potential, settings.device, self_check=False)
-    softening = fit_softening(settings.run_records, base=f"mlip:{base.name}")
+    softening = fit_softening(settings.run_records, base=str(Fidelity(potential=base.name)))
     card = retrain_card.softening(
         base=base.name,
         base_sha256=base.checkpoint_sha256,

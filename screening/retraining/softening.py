@@ -20,7 +20,7 @@ import yaml
 
 from screening.engine.running.records import Record
 from screening.errors import UserError
-from screening.fidelity import is_potential, same_scale, scales_of
+from screening.fidelity import Fidelity, same_scale, scales_of
 from screening.files import PARSE_ERRORS, read_received
 from screening.potentials.families.table import BUILT_IN
 from screening.quantities.table import softened
@@ -64,7 +64,7 @@ class Softening:
             line["n_pairs"] = len(line["pairs"])
         return {
             "kind": KIND,
-            "base": self.base.removeprefix("mlip:"),
+            "base": Fidelity.parse(self.base).potential,
             "fidelity": self.fidelity,
             "citation": CITATION,
             "lines": lines,
@@ -87,8 +87,8 @@ def fit_softening(records: Sequence[Record], *, base: str | None = None, fidelit
     UserError
         When no property has two pairs and a line, or the fidelities are ambiguous.
     """
-    base = _only("potential", [f for f in _fidelities(records) if is_potential(f)], base)
-    fidelity = _only("DFT", [f for f in _fidelities(records) if not is_potential(f)], fidelity)
+    base = _only("potential", [f for f in _fidelities(records) if Fidelity.parse(f).is_potential], base)
+    fidelity = _only("DFT", [f for f in _fidelities(records) if not Fidelity.parse(f).is_potential], fidelity)
     lines: dict[str, Line] = {}
     reasons = []
     for prop in softened():
@@ -137,7 +137,7 @@ def softening_from_card(card: Mapping[str, Any], *, name: str) -> Softening:
         base, fidelity = card["base"], card["fidelity"]
         if not (isinstance(base, str) and isinstance(fidelity, str)):
             raise TypeError("base and fidelity are texts")
-        return Softening(base=f"mlip:{base}", fidelity=fidelity, lines=lines, name=name)
+        return Softening(base=str(Fidelity(potential=base)), fidelity=fidelity, lines=lines, name=name)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"the card of {name} does not hold a softening correction; make it with `screen retrain`."
@@ -191,7 +191,7 @@ def _fidelities(records: Sequence[Record]) -> list[str]:
 def _only(what: str, found: Sequence[str], chosen: str | None) -> str:
     if chosen is not None:
         return chosen
-    scales = list(scales_of(list(found)).values())
+    scales = list(scales_of(found).values())
     if len(scales) != 1:
         if scales:
             there = f"several ({', '.join(scales)}): choose one"

@@ -9,6 +9,8 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from screening.fidelity import Fidelity
+
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
@@ -48,6 +50,13 @@ class Method:
     def label(self) -> str:
         """Functional with ``+u`` where an element has one, for example ``pbe+u``."""
         return self.functional + ("+u" if self.hubbard else "")
+
+    def fidelity(self, settings: str, simulated_by: str | None = None) -> str:
+        """Fidelity of a record computed so, by `settings`; that of the potential where one only played the program."""
+        if simulated_by is not None:
+            return str(Fidelity(potential=simulated_by, program="vasp"))
+        with_u = bool(self.hubbard)
+        return str(Fidelity(program=self.engine, functional=self.functional, with_u=with_u, settings=settings))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,17 +148,6 @@ class Calculation:
 
 def _is_finite(value: Any) -> bool:
     return value is None or bool(np.isfinite(np.asarray(value, dtype=float)).all())
-
-
-def fidelity_name(method: Method, settings: str, simulated_by: str | None = None) -> str:
-    """Fidelity of a record: ``dft:vasp-pbe+u:kim2026``; ``mlip:<model>-via-vasp`` for what only pretends to be VASP.
-
-    The name of the settings is part of it, because VASP with the paper's U and VASP with the Materials Project's are
-    two scales (design section 2).
-    """
-    if simulated_by is not None:
-        return f"mlip:{simulated_by}-via-vasp"
-    return f"dft:{method.engine}-{method.label}:{settings}"
 
 
 class CalculationUnreadable(Exception):

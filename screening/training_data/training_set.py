@@ -1,6 +1,6 @@
 """DFT data as a training set: what may be learnt together, and what is held out.
 
-Energies of different methods are different scales (design section 2), so a set holds one fidelity. What is held out is
+Energies of different methods are different scales, so a set holds one fidelity. What is held out is
 chosen by candidate: every composition that one candidate alone has goes with it, any other composition stands for
 itself. No composition is ever on both sides, or the errors would say how well the training structures are remembered.
 """
@@ -19,16 +19,13 @@ from numpy.typing import NDArray
 
 from screening.chemistry.formula import read_formula
 from screening.errors import UserError
-from screening.fidelity import same_scale, scales_of
+from screening.fidelity import Fidelity, same_scale, scales_of
 
 logger = logging.getLogger(__name__)
 
 FRAMES = "training.extxyz"
 MIN_FRAMES = 30
 """DFT frames below which a network is not fine-tuned."""
-
-SIMULATED = "mlip:"
-"""How a fidelity begins that is no DFT."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +101,7 @@ def read_frames(
         )
     if not frames:
         raise UserError(f"{_listed(folders)} hold no neutral frame with energy and forces; nothing can be learnt.")
-    if fidelities[0].startswith(SIMULATED) and not allow_simulated:
+    if Fidelity.parse(fidelities[0]).potential and not allow_simulated:
         raise UserError(
             f"the frames are {fidelities[0]}, a potential's and not DFT's; use --allow-simulated if this is a trial."
         )

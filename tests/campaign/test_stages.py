@@ -13,7 +13,7 @@ from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import load_settings
 from screening.engine.flows import Failed, Flow, FlowOutcome, Returned
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.tasks import Result
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.types import Search, Trial
@@ -73,7 +73,7 @@ def screening(rounds: int, run: Script, candidates: list[Candidate] = CANDIDATES
         candidates=candidates,
         settings=load_settings("quick", None, {"adhesion": {"rounds": rounds}}),
         run=run,
-        fidelity=Fidelity("model", "0" * 64),
+        potential_id=PotentialId("model", "0" * 64),
         corrections="own-hull",
         keep=lambda record: None,
     )

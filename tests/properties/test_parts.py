@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from screening.engine.running.parts import BY_POSITION
-from screening.engine.running.records import Fidelity, Record, record_from
+from screening.engine.running.records import PotentialId, Record, record_from
 from screening.engine.running.serialise import from_json, to_json
 from screening.engine.running.store import RecordStore
 from screening.engine.tasks import Result
@@ -19,7 +19,7 @@ from screening.properties.migration.details import MigrationParts
 from screening.properties.stability.records import BulkParts, DelithiationParts
 
 STORED = json.loads((Path(__file__).parent / "data" / "records-by-position.json").read_text())
-CHGNET = Fidelity("chgnet", "0" * 64)
+CHGNET = PotentialId("chgnet", "0" * 64)
 STEPS = {
     "bulk": "bulk/relax",
     "delithiated": "stability/delithiate",
@@ -40,7 +40,7 @@ def result(key: str) -> Result:
 
 
 def written(parts, prop="anything") -> Record:
-    return record_from("Mg", prop, 1.0, "eV", fidelity=CHGNET, results=parts)
+    return record_from("Mg", prop, 1.0, "eV", potential_id=CHGNET, results=parts)
 
 
 KEYS = st.lists(st.text("0123456789abcdef", min_size=1, max_size=6), max_size=4).map(tuple)
@@ -140,7 +140,7 @@ def test_a_record_made_again_has_the_recipe_that_it_had_before_roles(prop, kind)
         for role, value in vars(parts).items()
     }
     again = record_from(
-        old.candidate, prop, old.value, old.unit, fidelity=CHGNET, results=kind(**results), details=old.details
+        old.candidate, prop, old.value, old.unit, potential_id=CHGNET, results=kind(**results), details=old.details
     )
     assert again.recipe_hash == old.recipe_hash
 
@@ -177,6 +177,6 @@ def test_structures_that_are_no_keys_are_refused(structure):
 
 
 def test_a_record_without_results_rests_on_nothing():
-    failed = record_from("Mg", "work_of_adhesion", None, "J/m2", fidelity=CHGNET, results=None, converged=False)
+    failed = record_from("Mg", "work_of_adhesion", None, "J/m2", potential_id=CHGNET, results=None, converged=False)
     assert failed.structure == {}
     assert written(MigrationParts(ends=(), bands=())).structure == {}

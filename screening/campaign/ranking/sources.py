@@ -15,7 +15,7 @@ from functools import cached_property
 from screening.campaign.ranking.labels import y_label
 from screening.engine.running.records import Record
 from screening.errors import UserError
-from screening.fidelity import is_potential, same_scale, scales_of
+from screening.fidelity import Fidelity, same_scale, scales_of
 from screening.retraining.softening import Softening
 
 RecordKey = tuple[str, str, str]
@@ -45,7 +45,7 @@ class Sources:
     @property
     def word(self) -> str:
         """``dft``; ``simulated`` where a potential ran in VASP's place, which nobody may call DFT."""
-        return "dft" if self.reference.startswith("dft:") else "simulated"
+        return "dft" if Fidelity.parse(self.reference).is_dft else "simulated"
 
     @cached_property
     def ranked(self) -> dict[RecordKey, Record]:
@@ -141,11 +141,11 @@ def pick_fidelities(records: Sequence[Record], fidelity: str | None) -> tuple[st
         When several could be meant and none is chosen, or the chosen one is absent.
     """
     found = sorted({r.fidelity for r in records})
-    potentials = [f for f in found if is_potential(f)]
-    others = scales_of([f for f in found if not is_potential(f)])
+    potentials = [f for f in found if Fidelity.parse(f).is_potential]
+    others = scales_of([f for f in found if not Fidelity.parse(f).is_potential])
     if fidelity is not None and found and not any(same_scale(fidelity, f) for f in found):
         raise UserError(f"no record has fidelity {fidelity}; the store holds {', '.join(found)}")
-    if fidelity is not None and is_potential(fidelity):
+    if fidelity is not None and Fidelity.parse(fidelity).is_potential:
         return fidelity, ""
     references = [name for name in others.values() if fidelity is None or same_scale(name, fidelity)]
     for several in (potentials, references):

@@ -98,6 +98,6 @@ def add_adhesion_records(screening: Screening, base: Foundations, screened: Scre
         )
         records = adhesion_records(
             outcome, pool, screened.parent, settings.adhesion,
-            bulk=energies, fidelity=screening.fidelity, x_requested=c.x_requested, seed=settings.seed,
+            bulk=energies, potential_id=screening.potential_id, x_requested=c.x_requested, seed=settings.seed,
         )  # fmt: skip
         screened.add(records, screening.keep)

@@ -73,7 +73,7 @@ def _foundations(screening: Screening) -> Foundations:
         "phases",
         phases_flow(
             screened_elements(screening.candidates, settings),
-            fidelity=screening.fidelity,
+            potential_id=screening.potential_id,
             potential_corrections=screening.corrections,
             source=settings.stability.phases,
             substitute=[candidate_elements(c) for c in screening.candidates],

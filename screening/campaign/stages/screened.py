@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from screening.chemistry.candidate import Candidate
 from screening.config import Settings
 from screening.engine.flows import RunFlows
-from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.records import PotentialId, Record
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.types import AdhesionOutcome
 from screening.properties.bulk import Crystal, DopedBulk
@@ -29,7 +29,7 @@ class Screening:
         Pristine host first.
     run
         Executes flows (`engine.running.queue.run_flows` with store and workforce bound).
-    fidelity, corrections
+    potential_id, corrections
         Of the potential in use.
     keep
         Called with every record as soon as it exists.
@@ -38,13 +38,13 @@ class Screening:
     candidates: Sequence[Candidate]
     settings: Settings
     run: RunFlows
-    fidelity: Fidelity
+    potential_id: PotentialId
     corrections: str
     keep: Callable[[Record], None]
 
     @property
     def context(self) -> ScreeningContext:
-        return ScreeningContext(fidelity=self.fidelity, corrections=self.corrections, seed=self.settings.seed)
+        return ScreeningContext(potential_id=self.potential_id, corrections=self.corrections, seed=self.settings.seed)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,7 +72,7 @@ def list_command(
     from rich.table import Table
 
     from screening.chemistry.formula import read_elements
-    from screening.engine.running.records import Fidelity
+    from screening.engine.running.records import PotentialId
     from screening.potentials.registry import load_potential
     from screening.properties.stability.phase_build import distance_to_others
     from screening.properties.stability.phase_files import shipped_energies
@@ -81,7 +81,7 @@ def list_command(
 
     facts = load_phases(read_elements(elements))
     loaded = load_potential(potential, "cpu", self_check=False)
-    energies = shipped_energies(Fidelity(loaded.name, loaded.checkpoint_sha256))
+    energies = shipped_energies(PotentialId(loaded.name, loaded.checkpoint_sha256))
     table = Table("phase", "space group", "gate", "to the hull of the others, meV/atom", "source")
     for phase in facts:
         energy = energies.get(phase.name)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from screening.engine.running.parts import BY_POSITION, Parts
 from screening.engine.tasks import Result
 from screening.errors import UserError
+from screening.fidelity import Fidelity
 from screening.potentials.families.table import SHIPPING
 
 P = TypeVar("P", bound=Parts[str])
@@ -124,15 +125,24 @@ def _by_role(stored: Any) -> dict[str, tuple[str, ...]]:
 
 
 @dataclass(frozen=True)
-class Fidelity:
-    """Which potential a value comes from; `name` is the record's fidelity, for example ``mlip:chgnet``."""
+class PotentialId:
+    """Which potential a value comes from, to the very weights.
 
-    potential: str
+    Attributes
+    ----------
+    name
+        As the user gives it: ``chgnet``, ``sevennet-mf-0:PBE``, ``models/NAME``.
+    checkpoint_sha256
+        Of its weights; two checkpoints of one name share the fidelity of their records and nothing else.
+    """
+
+    name: str
     checkpoint_sha256: str
 
     @property
-    def name(self) -> str:
-        return f"mlip:{self.potential}"
+    def fidelity(self) -> str:
+        """What the records of its values state, for example ``mlip:chgnet``."""
+        return str(Fidelity(potential=self.name))
 
 
 def record_from(
@@ -141,7 +151,7 @@ def record_from(
     value: float | None,
     unit: str,
     *,
-    fidelity: Fidelity,
+    potential_id: PotentialId,
     results: Parts[Result] | None,
     **fields: Any,
 ) -> Record:
@@ -160,15 +170,15 @@ def record_from(
     converged = bool(fields.pop("converged", True)) and all(r.converged and r.failure is None for r in used)
     keys = [r.key for r in used]
     # y tells two states of charge apart that failed before any result existed
-    source = json.dumps([candidate, prop, fidelity.name, fields.get("details", {}).get("y"), *keys])
+    source = json.dumps([candidate, prop, potential_id.fidelity, fields.get("details", {}).get("y"), *keys])
     return Record(
         candidate=candidate,
         property=prop,
         value=value,
         unit=unit,
-        fidelity=fidelity.name,
-        potential=fidelity.potential,
-        checkpoint_sha256=fidelity.checkpoint_sha256,
+        fidelity=potential_id.fidelity,
+        potential=potential_id.name,
+        checkpoint_sha256=potential_id.checkpoint_sha256,
         converged=converged,
         fmax=max((r.fmax for r in used), default=None),
         n_steps=sum(r.n_steps for r in used),

@@ -11,7 +11,7 @@ import numpy as np
 
 from screening.chemistry.content import is_off
 from screening.config import AdhesionSettings
-from screening.engine.running.records import Fidelity, Record, record_from
+from screening.engine.running.records import PotentialId, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
 from screening.properties.adhesion.details import AdhesionParts, SegregationParts
@@ -60,7 +60,7 @@ def adhesion_records(
     settings: AdhesionSettings,
     *,
     bulk: BulkEnergies,
-    fidelity: Fidelity,
+    potential_id: PotentialId,
     x_requested: float,
     seed: int,
 ) -> list[Record]:
@@ -74,7 +74,7 @@ def adhesion_records(
     equilibrium = min([coating, *outcome.equilibrium.values()], key=lambda r: r.energy)
     common = _common_details(outcome, parent, coating, pool, bulk)
     flags = _common_flags(outcome, parent, x_requested)
-    record = partial(record_from, outcome.search.candidate.name, fidelity=fidelity)
+    record = partial(record_from, outcome.search.candidate.name, potential_id=potential_id)
     per_area = EV_PER_A2 / parent.area
     records: list[Record] = []
     for y in settings.soc:

@@ -95,8 +95,8 @@ def migration_flow(
         flags=tuple(flags),
     )
     if not any(band.usable for band in bands):
-        return failed_records(migration, context.fidelity)
-    return migration_records(migration, settings, context.fidelity)
+        return failed_records(migration, context.potential_id)
+    return migration_records(migration, settings, context.potential_id)
 
 
 def _relax_end_points(

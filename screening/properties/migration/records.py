@@ -7,7 +7,7 @@ from typing import Any
 
 from screening.chemistry.candidate import Candidate
 from screening.config import MigrationSettings
-from screening.engine.running.records import Fidelity, Record, record_from
+from screening.engine.running.records import PotentialId, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
 from screening.properties.bulk import DopedBulk
@@ -82,7 +82,7 @@ class Migration:
         )
 
 
-def migration_records(migration: Migration, settings: MigrationSettings, fidelity: Fidelity) -> list[Record]:
+def migration_records(migration: Migration, settings: MigrationSettings, potential_id: PotentialId) -> list[Record]:
     """``migration_barrier`` (3D), ``migration_barrier_1d`` and ``lowest_hop_barrier`` of one candidate."""
     energies = migration.energies()
     shared = _details(migration, energies)
@@ -100,7 +100,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
                 migration,
                 prop,
                 None if found is None else found.barrier,
-                fidelity,
+                potential_id,
                 interval=_interval(migration, dimension, found),
                 flags=tuple(flags if found else [*flags, flag("not_percolating_{dimension}d", dimension=dimension)]),
                 details={**shared, **_percolation_details(migration, energies, found)},
@@ -113,7 +113,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
             migration,
             PROPERTIES[2],
             min(barriers),
-            fidelity,
+            potential_id,
             interval=None,
             flags=tuple(f for f in flags if f != flag("network_partial")),
             details={**shared, "mechanism": migration.network.hops[lowest.hop].kind},
@@ -122,7 +122,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, fidelit
     return records
 
 
-def failed_records(migration: Migration, fidelity: Fidelity) -> list[Record]:
+def failed_records(migration: Migration, potential_id: PotentialId) -> list[Record]:
     """The same records without a value when no hop gave a barrier."""
     reasons = [b.reason for b in migration.bands if b.reason] + [d["reason"] for d in migration.dropped]
     reason = reasons[0] if reasons else "no free site but the carrier's own image lies within reach"
@@ -131,7 +131,7 @@ def failed_records(migration: Migration, fidelity: Fidelity) -> list[Record]:
             migration,
             prop,
             None,
-            fidelity,
+            potential_id,
             converged=False,
             failure=f"no hop gave a barrier: {reason}",
             flags=migration.flags,
@@ -141,14 +141,14 @@ def failed_records(migration: Migration, fidelity: Fidelity) -> list[Record]:
     ]
 
 
-def _record(migration: Migration, prop: str, value: float | None, fidelity: Fidelity, **fields: Any) -> Record:
+def _record(migration: Migration, prop: str, value: float | None, potential_id: PotentialId, **fields: Any) -> Record:
     converged = fields.pop("converged", True) and migration.doped.result.converged
     return record_from(
         migration.candidate.name,
         prop,
         value,
         "eV",
-        fidelity=fidelity,
+        potential_id=potential_id,
         results=migration.used,
         converged=converged,
         **fields,

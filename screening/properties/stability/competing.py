@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from screening.assets import cache_dir
 from screening.engine.flows import Flow, compute
 from screening.engine.running.queue import run_flows
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
 from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask, Task
@@ -207,7 +207,7 @@ def _check_scale(corrections: str) -> None:
 def phases_flow(
     elements: set[str],
     *,
-    fidelity: Fidelity,
+    potential_id: PotentialId,
     potential_corrections: str,
     source: str = LISTED,
     substitute: Sequence[set[str]] = (),
@@ -220,7 +220,7 @@ def phases_flow(
     elements
         Chemical system; Li is added, because voltages need its metal.
     potential_corrections
-        `Potential.corrections` of the potential behind `fidelity`.
+        `Potential.corrections` of the potential behind `potential_id`.
     source
         ``"listed"``, ``"mp"`` or the path of a pymatgen JSON file.
     substitute
@@ -239,7 +239,7 @@ def phases_flow(
     facts = [f for f in load_phases() if set(f.composition) <= elements | {"Li"}]
     for system in substitute:
         facts += _predicted(system, facts)
-    known = cached_energies(fidelity) | shipped_energies(fidelity)
+    known = cached_energies(potential_id) | shipped_energies(potential_id)
     energies: dict[str, PhaseEnergy] = {}
     pending: list[PhaseFacts] = []
     tasks: dict[tuple[str, int], RelaxTask] = {}
@@ -257,7 +257,7 @@ def phases_flow(
         for phase in pending:
             own = [result for (name, _), result in results.items() if name == phase.name]
             energies[phase.name] = phase_energy(phase, own, potential_corrections)
-        remember([energies[phase.name] for phase in pending], fidelity, potential_corrections)
+        remember([energies[phase.name] for phase in pending], potential_id, potential_corrections)
     for energy in energies.values():
         if not energy.usable:
             logger.info("phase %s is quarantined and not used: %s", energy.name, energy.gate)
@@ -272,7 +272,7 @@ class PhaseSet:
 
     phases: list[PhaseEnergy]
     refused: list[PhaseEnergy]
-    fidelity: Fidelity
+    potential_id: PotentialId
     corrections: str
 
 
@@ -299,14 +299,14 @@ def compute_phases(
         check_elements(elements)
     check_zero_points(potential_name, elements)
     potential = load_potential(potential_name, device, self_check=False)
-    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
+    potential_id = PotentialId(potential.name, potential.checkpoint_sha256)
     if source != LISTED:
         foreign = foreign_phases(source, elements, potential.corrections, alone=True)
-        return PhaseSet(phases=foreign, refused=[], fidelity=fidelity, corrections=potential.corrections)
+        return PhaseSet(phases=foreign, refused=[], potential_id=potential_id, corrections=potential.corrections)
     refused: list[PhaseEnergy] = []
     flow = phases_flow(
         elements,
-        fidelity=fidelity,
+        potential_id=potential_id,
         potential_corrections=potential.corrections,
         source=source,
         substitute=[elements] if substitute and _bare(elements, load_phases()) else (),
@@ -317,7 +317,7 @@ def compute_phases(
     except StopIteration as end:  # every energy is known: nothing is computed, and no cache folder needed
         found: list[PhaseEnergy] = end.value
     else:
-        with _work_folder(cached_path(fidelity).with_suffix("")) as work:
+        with _work_folder(cached_path(potential_id).with_suffix("")) as work:
             outcome = run_flows(
                 {"phases": _resumed(flow, tasks)},
                 store=RecordStore(work / "store.db"),
@@ -338,7 +338,7 @@ def compute_phases(
         raise UserError(
             f"no compound of {', '.join(missing)} could be predicted; add crystals to datasets/phases or use --phases."
         )
-    return PhaseSet(phases=found, refused=refused, fidelity=fidelity, corrections=potential.corrections)
+    return PhaseSet(phases=found, refused=refused, potential_id=potential_id, corrections=potential.corrections)
 
 
 def _resumed(flow: Flow[list[PhaseEnergy]], tasks: list[Task]) -> Flow[list[PhaseEnergy]]:

@@ -12,7 +12,7 @@ from ase import Atoms
 
 from screening.engine.flows import Flow
 from screening.engine.running.queue import run_flows
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
 from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import Result, Task
@@ -83,11 +83,11 @@ def build_energies(
     started = time.time()
     workforce = replace(workforce, checkpoint_dir=work / "checkpoints").settled()
     potential = workforce.load()
-    fidelity = Fidelity(potential.name, potential.checkpoint_sha256)
+    potential_id = PotentialId(potential.name, potential.checkpoint_sha256)
     listed = load_phases() if phases is None else phases
     kept = {
         name: energy
-        for name, energy in read_energies(out, fidelity, origin="computed").items()
+        for name, energy in read_energies(out, potential_id, origin="computed").items()
         if any(f.name == name and f.facts_sha256 == energy.facts_sha256 for f in listed)
     }
     on_scale = potential.corrections in MP_SCALE
@@ -117,7 +117,7 @@ def build_energies(
     write_energies(
         out,
         energies,
-        fidelity,
+        potential_id,
         potential.corrections,
         command=f"screen phases build --potential {workforce.potential_name}" + (f" --start {start}" if start else ""),
         extra={"built": built},

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.assets import asset, cache_dir
-from screening.engine.running.records import Fidelity, package_versions
+from screening.engine.running.records import PotentialId, package_versions
 from screening.errors import UserError
 from screening.files import PARSE_ERRORS, write_text
 from screening.properties.stability.phases import FMAX, MAX_STEPS, MAX_VOLUME_CHANGE, PhaseEnergy
@@ -31,34 +31,34 @@ def shipped_path(potential: str) -> Path:
     return asset("datasets", "energies") / f"{potential}.json"
 
 
-def shipped_energies(fidelity: Fidelity, path: Path | None = None) -> dict[str, PhaseEnergy]:
+def shipped_energies(potential_id: PotentialId, path: Path | None = None) -> dict[str, PhaseEnergy]:
     """Shipped energies of this potential by phase name; empty when there are none for this very checkpoint."""
-    return read_energies(shipped_path(fidelity.potential) if path is None else path, fidelity, origin="shipped")
+    return read_energies(shipped_path(potential_id.name) if path is None else path, potential_id, origin="shipped")
 
 
-def cached_path(fidelity: Fidelity) -> Path:
+def cached_path(potential_id: PotentialId) -> Path:
     """Cache of phases that were computed on this machine because no shipped file holds them."""
-    name = fidelity.potential.replace("/", "_").replace(":", "_")
-    return cache_dir() / "energies" / f"{name}-{fidelity.checkpoint_sha256[:12]}.json"
+    name = potential_id.name.replace("/", "_").replace(":", "_")
+    return cache_dir() / "energies" / f"{name}-{potential_id.checkpoint_sha256[:12]}.json"
 
 
-def cached_energies(fidelity: Fidelity) -> dict[str, PhaseEnergy]:
+def cached_energies(potential_id: PotentialId) -> dict[str, PhaseEnergy]:
     """What earlier runs on this machine computed, by phase name; none where the cache cannot be read."""
-    path = cached_path(fidelity)
+    path = cached_path(potential_id)
     try:
-        return read_energies(path, fidelity, origin="computed")
+        return read_energies(path, potential_id, origin="computed")
     except OSError as error:
         logger.warning("the cache of phase energies %s cannot be read: %s", path, error.strerror)
         return {}
 
 
-def remember(energies: Iterable[PhaseEnergy], fidelity: Fidelity, corrections: str) -> None:
+def remember(energies: Iterable[PhaseEnergy], potential_id: PotentialId, corrections: str) -> None:
     """Add computed energies to the cache; a cache that cannot be written is said and does no harm."""
-    path = cached_path(fidelity)
-    merged = cached_energies(fidelity) | {e.name: e for e in energies}
+    path = cached_path(potential_id)
+    merged = cached_energies(potential_id) | {e.name: e for e in energies}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_energies(path, merged, fidelity, corrections, command="computed on demand")
+        write_energies(path, merged, potential_id, corrections, command="computed on demand")
     except OSError as error:
         logger.warning(
             "energies of phases could not be cached in %s (%s): set COATSCREEN_CACHE to a folder that you may write to",
@@ -67,7 +67,7 @@ def remember(energies: Iterable[PhaseEnergy], fidelity: Fidelity, corrections: s
         )
 
 
-def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, PhaseEnergy]:
+def read_energies(path: Path, potential_id: PotentialId, *, origin: str) -> dict[str, PhaseEnergy]:
     """Energies in a file of this module; empty when it is missing or belongs to another checkpoint.
 
     Raises
@@ -79,7 +79,7 @@ def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, P
         return {}
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        if data["checkpoint_sha256"] != fidelity.checkpoint_sha256:
+        if data["checkpoint_sha256"] != potential_id.checkpoint_sha256:
             logger.warning("%s belongs to another checkpoint; phases are computed again", path.name)
             return {}
         rows: dict[str, dict[str, Any]] = data["phases"]
@@ -91,7 +91,7 @@ def read_energies(path: Path, fidelity: Fidelity, *, origin: str) -> dict[str, P
 def write_energies(
     path: Path,
     energies: Mapping[str, PhaseEnergy],
-    fidelity: Fidelity,
+    potential_id: PotentialId,
     corrections: str,
     *,
     command: str,
@@ -105,8 +105,8 @@ def write_energies(
         More provenance (machine, wall time), beside what stands in every file.
     """
     head = {
-        "potential": fidelity.potential,
-        "checkpoint_sha256": fidelity.checkpoint_sha256,
+        "potential": potential_id.name,
+        "checkpoint_sha256": potential_id.checkpoint_sha256,
         "corrections": corrections,
         "command": command,
         "date": datetime.now(UTC).date().isoformat(),

@@ -91,7 +91,9 @@ def stability_flow(
 
     def make(prop: str, value: float | None, unit: str, **fields: Any) -> Record:
         results = fields.pop("results", BulkParts(bulk=bulk.result))
-        return record_from(candidate.name, prop, value, unit, fidelity=context.fidelity, results=results, **fields)
+        return record_from(
+            candidate.name, prop, value, unit, potential_id=context.potential_id, results=results, **fields
+        )
 
     subject = Subject(
         name=candidate.name,

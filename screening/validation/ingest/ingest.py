@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from screening.errors import UserError
-from screening.training_data.calculation import Calculation, CalculationUnreadable, fidelity_name
+from screening.training_data.calculation import Calculation, CalculationUnreadable
 from screening.training_data.library import DataLibrary, Outcome
 from screening.training_data.library_files import LIST, Accepted, in_words
 from screening.typed.shown_names import holds, name_below, names_of_roots
@@ -220,7 +220,7 @@ class _Session:
             calculation = replace(calculation, charge=float(job.get("charge") or 0.0))
         accepted = Accepted(
             calculation=replace(calculation, settings=settings_name),
-            fidelity=own_fidelity or fidelity_name(calculation.method, settings_name, calculation.simulated_by),
+            fidelity=own_fidelity or calculation.method.fidelity(settings_name, calculation.simulated_by),
             settings=settings_name,
             source=name,
             candidate=str((job or {}).get("candidate") or calculation.details.get("candidate") or ""),

@@ -12,13 +12,12 @@ from typing import Any
 
 from ase import Atoms
 
+from screening.fidelity import Fidelity
 from screening.structures.files.extxyz_entries import RESERVED, entries_of
 from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method
 from screening.training_data.frame_choice import left_out
 from screening.validation.ingest.extxyz_labels import Labels, NotUsable, labels_of
 
-FIDELITY = re.compile(r"dft:(?P<engine>[a-z]+)-(?P<functional>[^:]+?)(?P<hubbard>\+u)?:(?P<settings>.+)")
-SIMULATED = re.compile(r"mlip:(?P<model>.+)-via-vasp")
 OWN_ID = re.compile(r"c[0-9a-f]+")  # what `calculation_id` makes
 UNKNOWN = "unknown"
 STARS = re.compile(r"\*{2,}")
@@ -93,8 +92,12 @@ def _with_nan(text: str) -> str:
 
 
 def _is_own(atoms: Atoms) -> bool:
-    fidelity = str(atoms.info.get("fidelity", ""))
-    return fidelity.startswith("mlip:") or FIDELITY.fullmatch(fidelity) is not None
+    fidelity = _fidelity(atoms.info)
+    return bool(fidelity.potential or fidelity.program)
+
+
+def _fidelity(info: dict[str, Any]) -> Fidelity:
+    return Fidelity.parse(str(info.get("fidelity", "")))
 
 
 def _finite(atoms: Atoms, labels: Labels) -> Labels:
@@ -120,22 +123,21 @@ def _split(group: list[tuple[Atoms, Labels]]) -> list[list[tuple[Atoms, Labels]]
 
 def _calculation(path: Path, name: str, images: Sequence[tuple[Atoms, Labels]]) -> Calculation:
     info = images[-1][0].info
-    fidelity = str(info.get("fidelity", ""))
-    simulated, known = SIMULATED.fullmatch(fidelity), FIDELITY.fullmatch(fidelity)
+    fidelity = _fidelity(info)
     return Calculation(
         source=f"{path}:{name}",
-        method=_method(info, known),
+        method=_method(info, fidelity),
         frames=tuple(_frame(atoms, labels) for atoms, labels in images),
         electronic_converged=all(labels.converged for _, labels in images),
         charge=images[-1][1].charge,
         band_gap=_finite_number(info, "band_gap"),
-        simulated_by=_simulator(fidelity, simulated),
-        settings=known["settings"] if known else None,
+        simulated_by=fidelity.potential or None,
+        settings=fidelity.settings or None,
         details={
             "files": [str(path)],
             "candidate": str(info.get("candidate") or ""),
             # the file does not repeat the U values, which the fidelity stands for
-            "fidelity": fidelity if known else "",
+            "fidelity": str(fidelity) if fidelity.is_dft else "",
         },
     )
 
@@ -155,17 +157,11 @@ def _cutoff(info: dict[str, Any]) -> float | None:
     return cutoff if cutoff is not None and cutoff > LEAST_CUTOFF else None
 
 
-def _simulator(fidelity: str, simulated: re.Match[str] | None) -> str | None:
-    if simulated:
-        return simulated["model"]
-    return fidelity.removeprefix("mlip:") if fidelity.startswith("mlip:") else None
-
-
-def _method(info: dict[str, Any], known: re.Match[str] | None) -> Method:
+def _method(info: dict[str, Any], fidelity: Fidelity) -> Method:
     hubbard = info.get("hubbard")
     return Method(
-        engine=known["engine"] if known else str(info.get("engine", "extxyz")).lower(),
-        functional=known["functional"] if known else str(info.get("functional", UNKNOWN)).lower(),
+        engine=fidelity.program if fidelity.is_dft else str(info.get("engine", "extxyz")).lower(),
+        functional=fidelity.functional or str(info.get("functional", UNKNOWN)).lower(),
         hubbard={str(k): float(v) for k, v in hubbard.items()} if isinstance(hubbard, dict) else {},
         cutoff=_cutoff(info),
         spin=bool(info.get("spin", False)),

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from screening.engine.running.records import Record
 from screening.flags import flag
-from screening.training_data.calculation import Calculation, Method, fidelity_name
+from screening.training_data.calculation import Calculation, Method
 from screening.validation.jobs import Manifest
 
 OF_ENERGIES = frozenset({flag("below_hull"), flag("no_limit_found"), flag("delithiated_below_hull")})
@@ -157,7 +157,7 @@ def dft_record(
         The potential's value from exactly the same structures, `unit`.
     """
     method, simulated_by = common_method(used)
-    fidelity = fidelity_name(method, jobs.settings, simulated_by)
+    fidelity = method.fidelity(jobs.settings, simulated_by)
     single = any(c.ionic_converged is None for c in used.values())
     kept = [f for f in (like.flags if like else ()) if f not in OF_ENERGIES]
     facts = dict(details or {})

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from screening.campaign.ranking.agreement import agreement
-from screening.fidelity import same_scale, scales_of
 
 
 def test_a_right_order_with_wrong_values():
@@ -48,11 +47,3 @@ def test_the_order_of_candidates_does_not_matter():
     order = rng.permutation(7)
     a, b = agreement("x", one, two, sign=1), agreement("x", one[order], two[order], sign=1)
     assert (a.spearman, a.kendall, a.top_agreement) == pytest.approx((b.spearman, b.kendall, b.top_agreement))
-
-
-def test_scales():
-    assert same_scale("dft:vasp-pbe:kim2026", "dft:vasp-pbe+u:kim2026")
-    assert not same_scale("dft:vasp-pbe+u:kim2026", "dft:vasp-pbe+u:mp")
-    assert not same_scale("dft:gpaw-pbe:kim2026", "dft:vasp-pbe:kim2026")
-    found = scales_of(["dft:vasp-pbe:kim2026", "dft:gpaw-pbe:g", "dft:vasp-pbe+u:kim2026"])
-    assert sorted(found.values()) == ["dft:gpaw-pbe:g", "dft:vasp-pbe+u:kim2026"]

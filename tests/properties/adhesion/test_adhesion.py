@@ -9,7 +9,7 @@ from ase import Atoms
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.grid import enumerate_candidates
 from screening.config import AdhesionSettings, load_settings
-from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.records import PotentialId, Record
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion.adhesion import adhesion_flow
@@ -28,7 +28,7 @@ from screening.structures.interfaces.cathode import delithiate
 from screening.structures.interfaces.interface import Parent, find_parents, pull_apart, shift, split
 
 SETTINGS = AdhesionSettings(soc=[1.0, 1 / 3], contact_placements=2, vacancy_orders=2, n_draws=4, n_bootstrap=200)
-FIDELITY = Fidelity("test", "0" * 64)
+POTENTIAL_ID = PotentialId("test", "0" * 64)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +158,9 @@ def outcome(
 
 def records_of(found: AdhesionOutcome, pool: dict[tuple[float, int], Result], parent: ParentInterface) -> list[Record]:
     bulk = BulkEnergies(host_fu=-40.0, per_dopant=None, cathode_fu=None)
-    return adhesion_records(found, pool, parent, SETTINGS, bulk=bulk, fidelity=FIDELITY, x_requested=0.0, seed=0)
+    return adhesion_records(
+        found, pool, parent, SETTINGS, bulk=bulk, potential_id=POTENTIAL_ID, x_requested=0.0, seed=0
+    )
 
 
 def value(records: list[Record], prop: str, y: float) -> Record:

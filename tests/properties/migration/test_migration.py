@@ -12,7 +12,7 @@ from ase import Atoms
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import BulkSettings, MigrationSettings
 from screening.engine.flows import Flow
-from screening.engine.running.records import Fidelity, Record
+from screening.engine.running.records import PotentialId, Record
 from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result, Task, recipe_key
 from screening.potentials.registry import load_potential
@@ -23,8 +23,8 @@ from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.hops import hop_network
 from screening.structures.hops.supercells import isotropic_supercell
 
-FIDELITY = Fidelity("model", "0" * 64)
-CONTEXT = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
+POTENTIAL_ID = PotentialId("model", "0" * 64)
+CONTEXT = ScreeningContext(potential_id=POTENTIAL_ID, corrections="own-hull", seed=0)
 SETTINGS = MigrationSettings(min_image_distance=8.0, n_fu=12, hops="network", max_hops=6, n_images=3)
 
 Answer = Callable[[Task], Result]

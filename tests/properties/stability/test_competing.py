@@ -7,17 +7,17 @@ from phase_toys import phase, run, toy_answer
 from pymatgen.core import Composition
 from pymatgen.entries.computed_entries import ComputedEntry
 
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.errors import UserError
 from screening.properties.stability.competing import check_elements, phases_flow, without_compounds
 from screening.properties.stability.phase_files import cached_energies, cached_path, read_energies, remember
 from screening.properties.stability.phases import PhaseEnergy
 
-FIDELITY = Fidelity("toy", "0" * 64)
+POTENTIAL_ID = PotentialId("toy", "0" * 64)
 
 
 def energies(corrections: str, elements=frozenset({"Mg", "O"}), answer=toy_answer, **options) -> dict[str, PhaseEnergy]:
-    flow = phases_flow(set(elements), fidelity=FIDELITY, potential_corrections=corrections, **options)
+    flow = phases_flow(set(elements), potential_id=POTENTIAL_ID, potential_corrections=corrections, **options)
     return {p.name: p for p in run(flow, answer)}
 
 
@@ -46,13 +46,13 @@ def test_a_computed_phase_is_cached_for_its_checkpoint_only():
     assert {n: p.energy_per_atom for n, p in again.items()} == pytest.approx(
         {n: p.energy_per_atom for n, p in first.items()}, abs=1e-6
     )
-    other = Fidelity("toy", "1" * 64)
+    other = PotentialId("toy", "1" * 64)
     assert cached_energies(other) == {}
-    assert "MgO" in cached_energies(FIDELITY)
+    assert "MgO" in cached_energies(POTENTIAL_ID)
 
 
 def test_a_cache_that_is_no_energies_file_is_refused_with_its_name():
-    path = cached_path(FIDELITY)
+    path = cached_path(POTENTIAL_ID)
     path.parent.mkdir(parents=True)
     path.write_text("{")
     with pytest.raises(UserError, match=rf"{path.name} .* delete it"):
@@ -61,11 +61,11 @@ def test_a_cache_that_is_no_energies_file_is_refused_with_its_name():
 
 def test_failed_phase_survives_the_file_and_stays_unusable(tmp_path):
     bad = phase("MgO", {"Mg": 1, "O": 1}, float("nan"), gate="failed: cell exploded")
-    remember([bad], FIDELITY, "own-hull")
-    text = cached_path(FIDELITY).read_text()
+    remember([bad], POTENTIAL_ID, "own-hull")
+    text = cached_path(POTENTIAL_ID).read_text()
     assert "NaN" not in text
     assert json.loads(text)["quarantined"] == {"MgO": "failed: cell exploded"}
-    (read,) = read_energies(cached_path(FIDELITY), FIDELITY, origin="computed").values()
+    (read,) = read_energies(cached_path(POTENTIAL_ID), POTENTIAL_ID, origin="computed").values()
     assert not read.usable
 
 

@@ -6,7 +6,7 @@ import math
 import pytest
 from phase_toys import phase
 
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.running.workforce import Workforce
 from screening.errors import UserError
 from screening.properties.stability import phase_build
@@ -30,7 +30,7 @@ def test_build_writes_what_a_second_build_does_not_compute_again(tmp_path, monke
     assert data["built"]["phases"] == 2
     assert data["phases"]["O2"]["origin"] == "reference"
     assert data["phases"]["MgO"]["energy_per_atom"] == pytest.approx(-6.314, abs=0.02)
-    read = read_energies(out, Fidelity("chgnet", data["checkpoint_sha256"]), origin="shipped")
+    read = read_energies(out, PotentialId("chgnet", data["checkpoint_sha256"]), origin="shipped")
     assert all(e.usable for e in read.values())
     # another store, and nothing left to do: unchanged facts are never computed again
     again = build_energies(CHGNET, out, work=tmp_path / "elsewhere", phases=SMALL)

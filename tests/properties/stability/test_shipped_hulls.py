@@ -6,7 +6,7 @@ import pytest
 from phase_toys import run
 
 from screening.assets import asset
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.properties.stability import hull
 from screening.properties.stability.competing import phases_flow
 from screening.properties.stability.phase_build import MAX_ABOVE_HULL, distance_to_others
@@ -19,15 +19,15 @@ POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
 FACTS = {f.name: f for f in load_phases()}
 
 
-def fidelity_of(potential: str) -> Fidelity:
+def id_of(potential: str) -> PotentialId:
     data = json.loads((asset("datasets", "energies") / f"{potential}.json").read_text())
-    return Fidelity(potential, data["checkpoint_sha256"])
+    return PotentialId(potential, data["checkpoint_sha256"])
 
 
 @pytest.fixture(scope="module", params=POTENTIALS)
 def shipped(request) -> dict[str, PhaseEnergy]:
     path = asset("datasets", "energies") / f"{request.param}.json"
-    return read_energies(path, fidelity_of(request.param), origin="shipped")
+    return read_energies(path, id_of(request.param), origin="shipped")
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_nothing_that_is_shipped_is_computed_again():
         raise AssertionError(f"{task.recipe} is shipped and should not be computed")
 
     flow = phases_flow(
-        {"Li", "Nb", "O", "Mg", "Zr", "Ta"}, fidelity=fidelity_of("chgnet"), potential_corrections="MP2020-in-model"
+        {"Li", "Nb", "O", "Mg", "Zr", "Ta"}, potential_id=id_of("chgnet"), potential_corrections="MP2020-in-model"
     )
     assert len(run(flow, refuse)) > 30
 
@@ -147,5 +147,5 @@ def test_sevennet_energies_carry_mp2020_and_chgnet_none():
     """LiCoO2: oxide and Co+U terms on two O and one Co of four atoms (doi:10.1038/s41598-021-94550-5)."""
     for potential, expected in (("chgnet", 0.0), ("sevennet-0", (2 * -0.687 - 1.638) / 4)):
         path = asset("datasets", "energies") / f"{potential}.json"
-        energies = read_energies(path, fidelity_of(potential), origin="shipped")
+        energies = read_energies(path, id_of(potential), origin="shipped")
         assert energies["LiCoO2"].correction_per_atom == pytest.approx(expected, abs=1e-3)

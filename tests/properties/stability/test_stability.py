@@ -15,7 +15,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.config import StabilitySettings
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.engine.tasks import RelaxTask, Result
 from screening.errors import CandidateFailed
 from screening.properties.bulk import DopedBulk
@@ -25,7 +25,7 @@ from screening.properties.stability.phases import PASSED, PhaseEnergy, gate, pha
 from screening.properties.stability.stability import loosest_li, stability_flow
 from screening.structures.crystals.phases import load_phases, phase_structures
 
-FIDELITY = Fidelity("toy", "0" * 64)
+POTENTIAL_ID = PotentialId("toy", "0" * 64)
 SETTINGS = StabilitySettings()
 
 
@@ -151,7 +151,7 @@ def toy_phases() -> list[PhaseEnergy]:
 
 def toy_records(candidate: Candidate, atoms: Atoms, energy: float, delithiated: float, **changes) -> dict:
     bulk = DopedBulk(candidate=candidate, result=result_of(atoms, energy))
-    context = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
+    context = ScreeningContext(potential_id=POTENTIAL_ID, corrections="own-hull", seed=0)
     flow = stability_flow(candidate, bulk, changes.pop("phases", toy_phases()), SETTINGS, context, **changes)
 
     def answer(task: RelaxTask) -> Result:
@@ -188,7 +188,7 @@ def test_a_cell_without_one_li_still_knows_its_dopants():
     atoms = atoms[[i for i in range(len(atoms)) if i != mg] + [int(mg)]]
     atoms.info["dopant_indices"] = [len(atoms) - 1]
     bulk = DopedBulk(candidate=candidate, result=result_of(atoms, -250.0))
-    context = ScreeningContext(fidelity=FIDELITY, corrections="own-hull", seed=0)
+    context = ScreeningContext(potential_id=POTENTIAL_ID, corrections="own-hull", seed=0)
     flow = stability_flow(candidate, bulk, toy_phases(), SETTINGS, context)
     tasks = next(flow)
     assert tasks

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from screening.assets import asset
 from screening.chemistry.formula import read_formula
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.errors import UserError
 from screening.properties.stability import hull
 from screening.properties.stability.phase_files import read_energies
@@ -68,8 +68,8 @@ def test_profile_covers_all_voltages_and_its_driving_force_is_continuous():
 @pytest.fixture(scope="module")
 def chgnet() -> list[PhaseEnergy]:
     path = asset("datasets", "energies") / "chgnet.json"
-    fidelity = Fidelity("chgnet", json.loads(path.read_text())["checkpoint_sha256"])
-    return list(read_energies(path, fidelity, origin="shipped").values())
+    potential_id = PotentialId("chgnet", json.loads(path.read_text())["checkpoint_sha256"])
+    return list(read_energies(path, potential_id, origin="shipped").values())
 
 
 def system(formula: str, phases: list[PhaseEnergy]) -> list[PhaseEnergy]:

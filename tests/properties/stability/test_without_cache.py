@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from screening.engine.running.records import Fidelity
+from screening.engine.running.records import PotentialId
 from screening.potentials.registry import load_potential
 from screening.properties.stability import competing, phase_files
 from screening.properties.stability.competing import compute_phases
@@ -40,25 +40,25 @@ def test_shipped_energies_write_nothing(no_cache, caplog):
 def test_what_must_be_computed_is_computed_elsewhere(no_cache, caplog, monkeypatch):
     shipped = phase_files.shipped_energies
 
-    def all_but_one(fidelity: Fidelity) -> dict[str, phase_files.PhaseEnergy]:
-        return {name: e for name, e in shipped(fidelity).items() if name != "Li2O"}
+    def all_but_one(potential_id: PotentialId) -> dict[str, phase_files.PhaseEnergy]:
+        return {name: e for name, e in shipped(potential_id).items() if name != "Li2O"}
 
     monkeypatch.setattr(competing, "shipped_energies", all_but_one)
     phases = {phase.name: phase for phase in compute_phases({"Li", "O"}, "chgnet", device="cpu").phases}
     chgnet = load_potential("chgnet", "cpu", self_check=False)
-    expected = shipped(Fidelity(chgnet.name, chgnet.checkpoint_sha256))["Li2O"].energy_per_atom
+    expected = shipped(PotentialId(chgnet.name, chgnet.checkpoint_sha256))["Li2O"].energy_per_atom
     assert phases["Li2O"].energy_per_atom == pytest.approx(expected, abs=2e-3)
     assert "set COATSCREEN_CACHE" in caplog.text
     assert not no_cache.parent.exists()
 
 
 def test_a_cache_that_cannot_be_read_holds_nothing(tmp_path, caplog, monkeypatch):
-    fidelity = Fidelity("chgnet", "0" * 64)
+    potential_id = PotentialId("chgnet", "0" * 64)
     monkeypatch.setenv("COATSCREEN_CACHE", str(tmp_path))
 
     def refuse(self):
         raise PermissionError(errno.EACCES, "Permission denied", str(self))
 
     monkeypatch.setattr(Path, "is_file", refuse)
-    assert phase_files.cached_energies(fidelity) == {}
+    assert phase_files.cached_energies(potential_id) == {}
     assert "cannot be read: Permission denied" in caplog.text
