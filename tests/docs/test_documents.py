@@ -17,8 +17,8 @@ LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
 FOLDERS = "|".join(("screening", "docs", "tests", "benchmarks", "configs", "datasets"))
 NAMED_PATH = re.compile(rf"(?<![\w/.:<-])(?:{FOLDERS})/[\w.*/-]*[\w*/]")
 MODULE = re.compile(r"\bscreening(?:\.[a-z_]\w*)+")
-TO_BE_MADE = {"datasets/energies/NAME.json"}
-"""Paths that stand for what a command of the reader writes."""
+STANDS_FOR_ANY = "NAME"
+"""In a path: the reader's own name."""
 
 
 def text_of(path: Path) -> str:
@@ -36,11 +36,34 @@ def test_links_and_paths_lead_somewhere(path):
     text = text_of(path)
     links = [link for link in LINK.findall(text) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
-    named = set(NAMED_PATH.findall(text)) - TO_BE_MADE
+    named = {name for name in NAMED_PATH.findall(text) if STANDS_FOR_ANY not in name}
     assert sorted(name for name in named if not list(ROOT.glob(name.rstrip("/")))) == []
     # a module, or a module and a name in it
     modules = {name for name in MODULE.findall(text) if "." in name}
     assert sorted(name for name in modules if not (is_module(name) or is_module(name.rpartition(".")[0]))) == []
+
+
+def headings(path: Path) -> set[str]:
+    """Anchors that GitHub gives a document's headings."""
+    lines = re.findall(r"^#+ (.*)$", text_of(path), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_to_headings_meet_one(path):
+    anchors = re.findall(r"\]\(([^)\s#:]*)#([^)]+)\)", text_of(path))
+    assert [anchor for file, anchor in anchors if anchor not in headings(path.parent / file if file else path)] == []
+
+
+def test_every_decision_stands_below_a_heading_that_is_listed():
+    text = text_of(ROOT / "docs" / "decisions.md")
+    listed, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+    assert re.findall(r"^- \[(.*)\]", listed, flags=re.MULTILINE) == [part.splitlines()[0] for part in sections]
+    assert "**" not in listed
+    for part in sections:
+        paragraphs = part.strip().split("\n\n")[1:]
+        assert paragraphs
+        assert [words[:60] for words in paragraphs if not re.match(r"\*\*[^*]+\?\*\* ", words)] == []
 
 
 def is_module(name: str) -> bool:
