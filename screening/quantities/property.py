@@ -115,6 +115,10 @@ class Property:
     softens: bool = False
 
     def __post_init__(self) -> None:
+        if not self.name.isidentifier():
+            raise ValueError(f"{self.name!r} becomes the name of a setting; use letters, digits and underscores")
+        if self.unit and not unit_in_name(self.unit):
+            raise ValueError(f"write the unit {self.unit!r} of {self.name} in letters: names of columns end with it")
         if self.better is None and (self.score or self.threshold or self.per_y):
             raise ValueError(f"say whether larger or smaller values of {self.name} are better: it is compared by that")
 

@@ -7,6 +7,7 @@ The order is that in which properties are collected, scored and listed.
 
 from __future__ import annotations
 
+from screening.defaults import VOLTAGE
 from screening.quantities.property import Header, Property, Score, Threshold
 
 SELECTION = "95 % bootstrap of the selection rule over placements and vacancy orders"
@@ -34,7 +35,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         name="work_of_adhesion_eq",
         unit="J/m2",
-        meaning="the same against the coating slab's own lowest arrangement: another question",
+        meaning="the same against the coating slab's own lowest arrangement: another question, not ranked",
         better="larger",
         place="front",
         per_y=True,
@@ -58,7 +59,7 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         name="migration_barrier_1d",
         unit="eV",
-        meaning="the same on the best path that percolates in one dimension",
+        meaning="highest saddle minus lowest site energy on the best path that percolates in one dimension",
         better="smaller",
         place="last",
         interval=HOPS,
@@ -75,7 +76,8 @@ PROPERTIES: tuple[Property, ...] = (
     Property(
         name="oxidation_driving_force",
         unit="eV/atom",
-        meaning="decomposition energy at 4.3 V vs Li/Li+ (`stability.voltage`) from the candidate's own energy",
+        meaning=f"decomposition energy at {VOLTAGE:g} V vs Li/Li+ (`stability.voltage`), from the candidate's own "
+        "energy",
         better="smaller",
         place="front",
         score=Score(scale=0.025, why="kT at 298 K"),
@@ -144,6 +146,20 @@ PROPERTIES: tuple[Property, ...] = (
 def find(name: str) -> Property | None:
     """Entry of a property; None for one that the table does not have (a record's property may be any)."""
     return next((entry for entry in PROPERTIES if entry.name == name), None)
+
+
+def named(name: str) -> Property:
+    """Entry of a property that the table has.
+
+    Raises
+    ------
+    KeyError
+        When it does not.
+    """
+    entry = find(name)
+    if entry is None:
+        raise KeyError(f"no property {name!r} in screening/quantities/table.py")
+    return entry
 
 
 def ranked() -> tuple[Property, ...]:

@@ -42,8 +42,7 @@ def better_values() -> str:
 def cell(row: Row, entry: Property, header: Header) -> str:
     """What stands in the column of a property."""
     if header.up_to is not None:
-        other = table.find(header.up_to)
-        ends = [row.get(entry.column()), None if other is None else row.get(other.column())]
+        ends = [row.get(entry.column()), row.get(table.named(header.up_to).column())]
         if ends == [None, None]:
             return "–"
         return "–".join("?" if v is None else f"{v:.{header.decimals}f}" for v in ends)

@@ -3,7 +3,7 @@ import io
 import pytest
 from rich.console import Console
 
-from screening.quantities.table import find
+from screening.quantities.table import named
 from screening.report.cells import with_interval
 from screening.report.table import (
     agreement_table,
@@ -14,7 +14,7 @@ from screening.report.table import (
     states_table,
 )
 
-ADHESION = find("work_of_adhesion")
+ADHESION = named("work_of_adhesion")
 
 
 def row(rank, candidate, **fields):
