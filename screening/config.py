@@ -6,17 +6,16 @@ slips (a unit, a decimal comma, a digit too many) before hours are spent on them
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, create_model, field_validator
+from pydantic import Field, ValidationError, field_validator
 
 from screening.assets import asset
 from screening.defaults import PHASES, POTENTIAL, VOLTAGE
 from screening.errors import UserError
 from screening.names import nearest
-from screening.quantities import table
+from screening.quantities.settings import RankingSettings, check_threshold
 from screening.typed.explain import explain
 from screening.typed.section import Section
 from screening.typed.values import check_decimal_comma, plain, read_fraction
@@ -36,8 +35,6 @@ MANY = 10_000
 """More of anything that is drawn, relaxed or repeated is a slip."""
 MAX_SEED = 2**32 - 1
 """The largest that every random generator takes."""
-
-MAX_WEIGHT = 1e6
 
 
 class BulkSettings(Section):
@@ -158,64 +155,6 @@ class StabilitySettings(Section):
     delithiation_sites: int = Field(2, ge=1, le=1000, description="distinct Li sites tried for delithiation_voltage")
     fmax: float = Field(0.05, gt=0, le=10, description="eV/A")
     max_steps: int = Field(400, ge=1, le=1_000_000)
-
-
-S = TypeVar("S", bound=Section)
-
-
-def _with_thresholds(section: type[S]) -> type[S]:
-    """The section with a field for every threshold of the table of properties, ``max_e_above_hull`` and the like."""
-    fields: dict[str, Any] = {
-        entry.limit: (float | None, Field(None, description=entry.limit_help)) for entry in table.with_threshold()
-    }
-    made = create_model(
-        section.__name__, __base__=section, __module__=section.__module__, __doc__=section.__doc__, **fields
-    )
-    return made
-
-
-@_with_thresholds
-class RankingSettings(Section):
-    """Weights of the score, and optional thresholds that remove a candidate; a weight not named is 1."""
-
-    weights: dict[str, float] = Field(default_factory=lambda: {entry.name: 1.0 for entry in table.ranked()})
-
-    @field_validator("weights")
-    @classmethod
-    def _weights(cls, weights: dict[str, float]) -> dict[str, float]:
-        check_weights(weights)
-        return weights
-
-
-def check_weights(weights: Mapping[str, float]) -> None:
-    """Refuse weights without a meaning, wherever they were typed. 0 leaves an objective out; one not named weighs 1.
-
-    Raises
-    ------
-    ValueError
-        For an unknown objective, a weight that is no number of 0 or more, or no positive weight at all.
-    """
-    objectives = [entry.name for entry in table.ranked()]
-    for name, weight in weights.items():
-        if name not in objectives:
-            raise ValueError(f"unknown objective {name!r} in the weights; {nearest(name, objectives)}")
-        if not 0 <= weight <= MAX_WEIGHT:
-            raise ValueError(f"the weight of {name} is {weight:g}; use a number of 0 or more, at most {MAX_WEIGHT:.0f}")
-    if not any(weights.get(name, 1.0) for name in objectives):
-        raise ValueError("all weights are 0; give at least one objective a positive weight")
-
-
-def check_threshold(name: str, value: float, where: str) -> None:
-    """Refuse a threshold that removes every candidate by its sign. Stored runs are not asked.
-
-    Raises
-    ------
-    UserError
-        Names the threshold as `where`.
-    """
-    for entry in table.with_threshold():
-        if entry.limit == name and (reason := entry.nonsense(value)):
-            raise UserError(f"{where} is {value:g}: {reason}.")
 
 
 class Settings(Section):

@@ -16,11 +16,12 @@ from screening.campaign.ranking.ranking import rank
 from screening.campaign.ranking.rows import Ranking
 from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate
-from screening.config import RankingSettings, Settings
+from screening.config import Settings
 from screening.engine.running.records import Record
 from screening.engine.running.runlock import run_lock
 from screening.errors import UserError
 from screening.fidelity import Fidelity, same_scale
+from screening.quantities.settings import RankingSettings
 from screening.retraining.softening import load_softening, read_card, softening_of
 from screening.tracking.data_used import DataUsed
 from screening.tracking.mlflow_tracking import track

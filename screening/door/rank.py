@@ -12,7 +12,7 @@ from screening.errors import UserError
 if TYPE_CHECKING:
     from screening.campaign.load import StoredRun
     from screening.campaign.ranking.rows import Ranking
-    from screening.config import RankingSettings
+    from screening.quantities.settings import RankingSettings
 
 
 def rank(
@@ -78,8 +78,8 @@ def ranking_settings(
     """
     from pydantic import ValidationError
 
-    from screening.config import RankingSettings, check_threshold
     from screening.names import nearest
+    from screening.quantities.settings import RankingSettings, check_threshold
     from screening.typed.explain import explain
 
     known = [name for name in RankingSettings.model_fields if name != "weights"]
@@ -99,7 +99,7 @@ def ranking_settings(
 
 
 def parse_weights(text: str) -> dict[str, float]:
-    """``work_of_adhesion=2,e_above_hull=0`` as a mapping; what the numbers may be `config.check_weights` says.
+    """``work_of_adhesion=2,e_above_hull=0`` as a mapping; `quantities.settings.check_weights` says what numbers may be.
 
     Raises
     ------

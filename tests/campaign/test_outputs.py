@@ -12,7 +12,8 @@ from screening.campaign import outputs
 from screening.campaign.outputs import write_ranking, write_structures
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.summary import candidate_from_dict, candidate_to_dict, write_summary
-from screening.config import RankingSettings, Settings
+from screening.config import Settings
+from screening.quantities.settings import RankingSettings
 
 # issue text, for y = 1 and 1/3
 HEADER = (

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from screening.campaign.outputs import unit_of
-from screening.config import RankingSettings, check_threshold, check_weights
 from screening.errors import UserError
 from screening.quantities import table
 from screening.quantities.property import Header, Property, Score, Threshold, column_name
+from screening.quantities.settings import RankingSettings, check_threshold, check_weights
 from screening.report.columns import columns_document
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "columns.md"

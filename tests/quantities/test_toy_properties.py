@@ -20,10 +20,11 @@ import yaml
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.config import RankingSettings, Settings
+from screening.config import Settings
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.quantities import table
+from screening.quantities.settings import RankingSettings
 from screening.report.columns import columns_document
 
 SOC = (1.0, 0.0)

@@ -19,10 +19,10 @@ from screening.campaign.ranking.rows import Ranking, Row
 from screening.campaign.ranking.score import active_objectives, active_weights, order, utility
 from screening.campaign.ranking.sources import sources_of
 from screening.chemistry.candidate import Candidate
-from screening.config import RankingSettings
 from screening.engine.running.records import Record
 from screening.flags import flag
 from screening.quantities import table
+from screening.quantities.settings import RankingSettings
 from screening.retraining.softening import Softening
 
 

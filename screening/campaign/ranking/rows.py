@@ -9,9 +9,9 @@ from screening.campaign.ranking.agreement import Agreement
 from screening.campaign.ranking.collect import CONTENT_KEYS
 from screening.campaign.ranking.frame import csv_text, frame_of
 from screening.campaign.ranking.labels import y_label
-from screening.config import RankingSettings
 from screening.quantities import table
 from screening.quantities.property import column_name
+from screening.quantities.settings import RankingSettings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from screening.config import check_weights
 from screening.errors import UserError
+from screening.quantities.settings import check_weights
 from screening.quantities.table import ranked
 
 
@@ -56,7 +56,7 @@ def active_weights(weights: Mapping[str, float]) -> dict[str, float]:
     Raises
     ------
     UserError
-        See `config.check_weights`.
+        See `quantities.settings.check_weights`.
     """
     try:
         check_weights(weights)

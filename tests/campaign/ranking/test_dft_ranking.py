@@ -9,8 +9,8 @@ import pytest
 
 from screening.campaign.outputs import write_ranking
 from screening.campaign.ranking.ranking import rank
-from screening.config import RankingSettings
 from screening.errors import UserError
+from screening.quantities.settings import RankingSettings
 from screening.retraining.softening import Softening
 from screening.retraining.softening_line import Line, Pair
 

@@ -8,8 +8,8 @@ import pytest
 from screening.campaign.outputs import ranking_document, write_ranking
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.summary import candidate_from_dict
-from screening.config import RankingSettings
 from screening.engine.running.records import Record
+from screening.quantities.settings import RankingSettings
 
 DATA = Path(__file__).parent / "data"
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from screening.campaign.ranking.ranking import rank
-from screening.config import RankingSettings
 from screening.errors import UserError
+from screening.quantities.settings import RankingSettings
 
 PLAIN = RankingSettings()
 

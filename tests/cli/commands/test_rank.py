@@ -7,11 +7,12 @@ from typer.testing import CliRunner
 from screening.campaign.summary import write_summary
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.cli.commands.rank import rank_command
-from screening.config import RankingSettings, Settings
+from screening.config import Settings
 from screening.door.rank import parse_weights, ranking_settings
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
+from screening.quantities.settings import RankingSettings
 
 # value by candidate: Mg adheres better, Zr conducts better
 VALUES = {
