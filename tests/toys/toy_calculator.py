@@ -33,6 +33,19 @@ class SoftSpheres(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(stress)
 
 
+class ChoosySpheres(SoftSpheres):
+    """The same for some elements only."""
+
+    def __init__(self, elements) -> None:
+        super().__init__()
+        self.elements = elements
+
+    def calculate(self, atoms=None, properties=("energy",), system_changes=tuple(all_changes)) -> None:
+        if strange := set(atoms.get_chemical_symbols()) - self.elements:
+            raise NotImplementedError(f"no spheres of {', '.join(sorted(strange))}")
+        super().calculate(atoms, properties, system_changes)
+
+
 def soft_spheres() -> SoftSpheres:
     return SoftSpheres()
 
