@@ -11,10 +11,9 @@ from screening.campaign.summary import read_summary_file
 from screening.config import load_settings
 from screening.engine.running.records import PotentialId
 from screening.errors import UserError
-from screening.potentials.model_card import read_card
+from screening.potentials.model_card import card_content, read_card
 from screening.properties.stability.phase_files import read_energies
 from screening.properties.stability.phase_sources import entries_from_file
-from screening.retraining import softening
 from screening.tracking.session import read_state
 from screening.training_data.library_files import read_list
 from screening.validation.ingest.store_records import _store_of
@@ -34,7 +33,7 @@ READERS = {
     "summary.yaml": read_summary_file,
     "c.yaml": lambda path: load_settings(None, path, {}),
     "card.yaml": lambda path: read_card(path.parent),
-    "softening/card.yaml": lambda path: softening.read_card(path.parent),
+    "softening/card.yaml": lambda path: card_content(path.parent),
     "energies.json": lambda path: read_energies(path, PotentialId("chgnet", "0"), origin="computed"),
     "phases.json": entries_from_file,
     "validation.yaml": lambda path: read_manifest(path.parent),

@@ -21,8 +21,9 @@ from screening.engine.running.records import Record
 from screening.engine.running.runlock import run_lock
 from screening.errors import UserError
 from screening.fidelity import Fidelity, same_scale
+from screening.potentials.model_card import card_content
 from screening.quantities.settings import RankingSettings
-from screening.retraining.softening import load_softening, read_card, softening_of
+from screening.retraining.softening import load_softening, softening_of
 from screening.tracking.data_used import DataUsed
 from screening.tracking.mlflow_tracking import track
 from screening.tracking.training import data_version
@@ -109,7 +110,7 @@ def data_used(ranking: Ranking, records: Sequence[Record], settings: Settings, s
     models = {}
     correction = str((ranking.correction or {}).get("name", ""))
     for folder in filter(None, (settings.potential, correction)):
-        card = read_card(Path(folder).expanduser())
+        card = card_content(Path(folder).expanduser())
         if card is not None and (stated := data_version(card)):
             models[folder] = stated
     return DataUsed(

@@ -122,6 +122,24 @@ def read_card(name: str | Path) -> ModelCard:
     return card
 
 
+def card_content(folder: Path) -> dict[str, Any] | None:
+    """What a model folder's card says, unchecked; None where there is no card.
+
+    Raises
+    ------
+    UserError
+        When the card is not YAML.
+    """
+    path = folder / CARD
+    if not path.is_file():
+        return None
+    try:
+        data = yaml.safe_load(read_received(path))
+    except (OSError, *PARSE_ERRORS) as error:
+        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
+    return data if isinstance(data, dict) else {}
+
+
 def _text(content: dict[str, Any], key: str) -> str:
     """A text of the card; anything else is refused, so that nested lists are never written out."""
     if not isinstance(content[key], str):

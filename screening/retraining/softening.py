@@ -16,21 +16,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from screening.engine.running.records import Record
 from screening.errors import UserError
 from screening.fidelity import Fidelity, same_scale, scales_of
-from screening.files import PARSE_ERRORS, read_received
 from screening.potentials.families.table import BUILT_IN
+from screening.potentials.model_card import CARD, SOFTENING, card_content
 from screening.quantities.table import softened
 from screening.retraining.softening_line import Line, Pair, fit_line
 
 logger = logging.getLogger(__name__)
 
 CITATION = "Deng et al., npj Comput. Mater. 2025, doi:10.1038/s41524-024-01500-6"
-CARD = "card.yaml"
-KIND = "softening"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +59,7 @@ class Softening:
         for line in lines.values():
             line["n_pairs"] = len(line["pairs"])
         return {
-            "kind": KIND,
+            "kind": SOFTENING,
             "base": Fidelity.parse(self.base).potential,
             "fidelity": self.fidelity,
             "citation": CITATION,
@@ -112,10 +108,10 @@ def load_softening(folder: Path) -> Softening:
     UserError
         When there is no card, or it is not that of a softening correction.
     """
-    card = read_card(folder)
+    card = card_content(folder)
     if card is None:
         raise UserError(f"{folder} holds no {CARD}; give the folder of a model, such as models/NAME.")
-    if card.get("kind") != KIND:
+    if card.get("kind") != SOFTENING:
         raise UserError(f"{folder} is no softening correction (its kind is {card.get('kind')!r}).")
     return softening_from_card(card, name=str(folder))
 
@@ -160,28 +156,10 @@ def softening_of(potential_name: str) -> Softening | None:
     UserError
         When the folder's card is damaged.
     """
-    card = None if potential_name in BUILT_IN else read_card(Path(potential_name).expanduser())
-    if card is None or card.get("kind") != KIND:
+    card = None if potential_name in BUILT_IN else card_content(Path(potential_name).expanduser())
+    if card is None or card.get("kind") != SOFTENING:
         return None
     return softening_from_card(card, name=potential_name)
-
-
-def read_card(folder: Path) -> dict[str, Any] | None:
-    """Content of a model folder's card, None where there is no such folder.
-
-    Raises
-    ------
-    UserError
-        When the card is not YAML.
-    """
-    path = folder / CARD
-    if not path.is_file():
-        return None
-    try:
-        data = yaml.safe_load(read_received(path))
-    except (OSError, *PARSE_ERRORS) as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
-    return data if isinstance(data, dict) else {}
 
 
 def _fidelities(records: Sequence[Record]) -> list[str]:
