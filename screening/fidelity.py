@@ -76,11 +76,6 @@ class Fidelity:
         return bool(self.potential) and not self.program
 
     @property
-    def is_simulated(self) -> bool:
-        """A potential that played a DFT program."""
-        return bool(self.potential and self.program)
-
-    @property
     def is_dft(self) -> bool:
         return bool(self.program) and not self.potential
 

@@ -15,8 +15,6 @@ from screening.chemistry.dopants import Dopant
 from screening.chemistry.sites import HostFacts, host_facts
 from screening.errors import CandidateFailed
 
-SCHEMES: tuple[Compensation, ...] = ("li_vacancy", "li_interstitial", "o_vacancy", "self")
-
 CONGRUENT_ANTISITES = 0.01
 """Nb_Li per formula unit of congruent LiNbO3, [Li0.95 Nb0.01 V0.04]NbO3 (Iyi et al., J. Solid State Chem. 101 (1992)
 340). A cell holds whole antisites, and at least one, so cells below 100 formula units are richer in them."""
@@ -28,11 +26,6 @@ def effective_charge(defects: Defects, host: HostFacts) -> int:
     """Charge (e) of a set of defects relative to the perfect host; 0 for every candidate."""
     dopants = sum(s.count * (s.charge - host.cations[s.site]) for s in defects.substitutions)
     return dopants - defects.li_vacancies + defects.li_interstitials + 2 * defects.o_vacancies
-
-
-def total_charge(candidate: Candidate) -> int:
-    """Total formal charge (e) of a candidate's cell."""
-    return effective_charge(candidate.defects, host_facts(candidate.host))
 
 
 def scale(defects: Defects, k: int) -> Defects:

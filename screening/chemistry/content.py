@@ -28,11 +28,6 @@ class ContentPoint:
     def realised(self) -> float:
         return self.n / self.n_fu
 
-    @property
-    def is_off(self) -> bool:
-        """The realised content has to be flagged beside the requested one."""
-        return is_off(self.requested, self.realised)
-
 
 def is_off(requested: float, realised: float) -> bool:
     """Whether two contents differ by more than `CONTENT_TOLERANCE`."""

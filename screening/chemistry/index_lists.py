@@ -18,8 +18,6 @@ from ase.geometry import find_mic
 INDEX_LISTS = ("dopant_indices", "antisite_indices", "interstitial_indices")
 
 LITHIUM = 3
-INSERTED = -1
-"""Origin of an atom that was not there before."""
 
 
 def marks(atoms: Atoms, key: str) -> list[int]:
@@ -36,7 +34,7 @@ def follow(target: Atoms, source: Atoms, origin: npt.ArrayLike) -> None:
     target
         Atoms that came from `source`; changed in place.
     origin
-        (N,) index in `source` of every atom of `target`, `INSERTED` for one that was not there. Several atoms may have
+        (N,) index in `source` of every atom of `target`, -1 for one that was not there. Several atoms may have
         one origin (a supercell): all of them are marked.
 
     Raises

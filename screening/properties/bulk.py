@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ase import Atoms
@@ -32,11 +32,10 @@ class Crystal:
 
 @dataclass(kw_only=True)
 class DopedBulk:
-    """The lowest relaxed ordering of a candidate, and the others for its interval."""
+    """The lowest relaxed ordering of a candidate."""
 
     candidate: Candidate
     result: Result
-    others: list[Result] = field(default_factory=list)
 
 
 def host_flow(name: str, settings: BulkSettings) -> Flow[Crystal]:
@@ -116,4 +115,4 @@ def bulk_flow(candidate: Candidate, host: Crystal, n_fu: int, settings: BulkSett
         raise CandidateFailed(f"no ordering of the doped bulk could be relaxed ({results[0].failure})")
     # an unconverged energy may not win against a converged one
     best = min(usable, key=lambda r: (not r.converged, r.energy))
-    return DopedBulk(candidate=scaled, result=best, others=[r for r in results if r is not best])
+    return DopedBulk(candidate=scaled, result=best)

@@ -6,7 +6,6 @@ forgotten, and promoted or put into models/rejected. With fewer, the linear soft
 
 from __future__ import annotations
 
-import logging
 import re
 import time
 from collections.abc import Callable, Sequence
@@ -39,8 +38,6 @@ from screening.training_data.training_set import (
     read_frames,
     split_frames,
 )
-
-logger = logging.getLogger(__name__)
 
 REJECTED = "rejected"
 

@@ -18,14 +18,6 @@ from screening.training_data.shapes import (
 LARGEST_STRAIN = 0.004  # of any length, where cell lengths and angles differ by no more than that
 
 
-def same_structure(one: Shape, other: Shape) -> bool:
-    """Whether no atom differs by more than `MAX_DISPLACEMENT`, whatever the order of the atoms, origin and cell choice.
-
-    See `compare`.
-    """
-    return compare(one, other) is not None
-
-
 def compare(one: Shape, other: Shape) -> Match | None:
     """How far two structures are apart that are the same, or None.
 

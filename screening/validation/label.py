@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,8 +16,6 @@ from screening.structures.files import structure_file
 from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
 from screening.validation.protocols import CalculationFailed, Engine
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

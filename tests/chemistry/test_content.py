@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from screening.chemistry.content import ContentPoint, parse_content, realise
+from screening.chemistry.content import ContentPoint, is_off, parse_content, realise
 from screening.errors import UserError
 
 
@@ -28,11 +28,16 @@ def test_list_takes_the_nearest_and_keeps_what_was_asked() -> None:
     assert contents("1") == [(12, 1.0)]
 
 
+def off(text: str) -> bool:
+    point = realise(text, 12)[0][0]
+    return is_off(point.requested, point.realised)
+
+
 def test_off_contents_are_flagged() -> None:
-    """Design section 1: a difference above 0.02 is flagged."""
-    assert realise("0.05", 12)[0][0].is_off
-    assert not realise("0.1", 12)[0][0].is_off
-    assert not ContentPoint(requested=0.03, n=1, n_fu=20).is_off
+    """A difference above 0.02 is flagged."""
+    assert off("0.05")
+    assert not off("0.1")
+    assert not is_off(0.03, ContentPoint(requested=0.03, n=1, n_fu=20).realised)
 
 
 def test_contents_without_realisation_are_listed() -> None:

@@ -8,8 +8,8 @@ from ase.constraints import FixAtoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from screening.chemistry.candidate import Defects, Substitution
-from screening.chemistry.compensation import SCHEMES, rescale
+from screening.chemistry.candidate import Compensation, Defects, Substitution
+from screening.chemistry.compensation import rescale
 from screening.chemistry.draws import draw, find_pools, settle
 from screening.chemistry.ewald import ewald_energy, ewald_matrix
 from screening.chemistry.grid import enumerate_candidates
@@ -18,6 +18,7 @@ from screening.errors import CandidateFailed
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.voids import octahedral_voids
 
+SCHEMES: tuple[Compensation, ...] = ("li_vacancy", "li_interstitial", "o_vacancy", "self")
 MG = Substitution(element="Mg", charge=2, site="Li", count=1)
 MG_ON_NB = Substitution(element="Mg", charge=2, site="Nb", count=1)
 

@@ -17,7 +17,7 @@ from screening.training_data import library_files
 from screening.training_data.calculation import Calculation, Frame, Method
 from screening.training_data.library import ENERGY_TOLERANCE, DataLibrary
 from screening.training_data.library_files import Accepted
-from screening.training_data.same_structure import same_structure
+from screening.training_data.same_structure import compare
 from screening.training_data.shapes import MAX_DISPLACEMENT, Shape
 from screening.training_data.training_frames import training_frames
 
@@ -206,17 +206,17 @@ def test_relaxation_is_thinned_to_steps_that_differ(tmp_path):
 def test_two_rattles_are_two_structures_and_a_supercell_is_another():
     one, two = rattled(1, 0.02), rattled(2, 0.02)
     assert np.abs(one.positions - two.positions).max() > MAX_DISPLACEMENT
-    assert not same_structure(Shape(one), Shape(two))
-    assert not same_structure(Shape(one), Shape(make_supercell(one, np.diag([2, 1, 1]))))
+    assert not compare(Shape(one), Shape(two))
+    assert not compare(Shape(one), Shape(make_supercell(one, np.diag([2, 1, 1]))))
     strained = one.copy()
     strained.set_cell(one.cell * 1.01, scale_atoms=True)
-    assert not same_structure(Shape(one), Shape(strained))
+    assert not compare(Shape(one), Shape(strained))
 
 
 def test_molecule_is_compared_without_its_place():
     one = Atoms("CO", [[0, 0, 0], [0, 0, 1.13]])
     two = Atoms("CO", [[1, 2, 3], [1, 2, 4.13]])
-    assert same_structure(Shape(one), Shape(two))
+    assert compare(Shape(one), Shape(two))
 
 
 def test_folder_that_ships_the_frames_alone_is_read(tmp_path):
@@ -251,7 +251,7 @@ def all_pairs(new: list[Accepted]) -> dict[str, set[str]]:
     kept: list[str] = []
     duplicates: set[str] = set()
     for name in energy:
-        same = [other for other in (*kept, *sorted(disputed)) if same_structure(shape[other], shape[name])]
+        same = [other for other in (*kept, *sorted(disputed)) if compare(shape[other], shape[name])]
         against = [other for other in same if abs(energy[other] - energy[name]) > ENERGY_TOLERANCE]
         if against or any(other in disputed for other in same):
             disputed |= {name, *against[:1]}

@@ -9,7 +9,7 @@ from ase.build import bulk, graphene, make_supercell
 from pymatgen.analysis.structure_matcher import StructureMatcher
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from screening.training_data.same_structure import compare, same_structure
+from screening.training_data.same_structure import compare
 from screening.training_data.shapes import MAX_ANGLE, MAX_DISPLACEMENT, MAX_STRAIN, SAME_INPUT, Shape
 from screening.training_data.structure_index import StructureIndex
 
@@ -109,7 +109,7 @@ def test_atoms_at_the_same_places_with_elements_exchanged_differ():
     other = one.copy()
     magnesium, oxygen = (int(np.flatnonzero(one.numbers == z)[0]) for z in (12, 8))
     other.numbers[[magnesium, oxygen]] = other.numbers[[oxygen, magnesium]]
-    assert not same_structure(Shape(one), Shape(other))
+    assert not compare(Shape(one), Shape(other))
     assert pymatgen_distance(one, other) is None
 
 
@@ -118,12 +118,12 @@ def test_sheets_and_single_atoms_are_compared():
     assert sheet.pbc.tolist() == [True, True, False]
     moved = sheet.copy()
     moved.positions[:, 2] += 0.4
-    assert same_structure(Shape(sheet), Shape(moved))
+    assert compare(Shape(sheet), Shape(moved))
     moved.positions[0, 2] += 0.1
-    assert not same_structure(Shape(sheet), Shape(moved))
-    assert same_structure(Shape(Atoms("H")), Shape(Atoms("H", [[1, 1, 1]])))
-    assert same_structure(Shape(bulk("Cu")), Shape(bulk("Cu")))
-    assert not same_structure(Shape(bulk("Cu")), Shape(bulk("Cu", a=3.7)))
+    assert not compare(Shape(sheet), Shape(moved))
+    assert compare(Shape(Atoms("H")), Shape(Atoms("H", [[1, 1, 1]])))
+    assert compare(Shape(bulk("Cu")), Shape(bulk("Cu")))
+    assert not compare(Shape(bulk("Cu")), Shape(bulk("Cu", a=3.7)))
 
 
 @pytest.mark.parametrize(("amplitude", "share"), [(0.02, 0.1), (0.03, 0.0), (0.1, 0.0)])

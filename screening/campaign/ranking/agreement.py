@@ -43,15 +43,6 @@ class Agreement:
     top: int | None = None
     top_agreement: float | None = None
 
-    @property
-    def verdict(self) -> str:
-        """One sentence for the reader."""
-        if self.n < MIN_CANDIDATES:
-            return f"{self.column}: {self.n} with both values, so nothing can be said about the order"
-        order = "–" if self.spearman is None else f"{self.spearman:.2f}"
-        share = "–" if self.pairs_in_order is None else f"{100 * self.pairs_in_order:.0f} %"
-        return f"{self.column}: Spearman {order}, {share} of the pairs in DFT's order (n = {self.n})"
-
 
 def agreement(column: str, potential: Sequence[float], dft: Sequence[float], *, sign: int) -> Agreement:
     """Compare both orders.

@@ -11,7 +11,7 @@ import typer
 
 from screening.cli.own_name import own_command
 from screening.cli.signature import asked, command, defaults
-from screening.cli.thresholds import threshold_options, thresholds_of, weights_example
+from screening.cli.thresholds import threshold_options, weights_example
 from screening.door.load import load_run
 from screening.door.rank import rank, ranking_document
 
@@ -79,11 +79,6 @@ class RankOptions(_RunAndWeights):
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what ranking.json would hold.", rich_help_panel=OUTPUT)
     ] = False
-
-    @property
-    def thresholds(self) -> dict[str, float | None]:
-        """Those that are given, and None for the others."""
-        return thresholds_of(self)
 
 
 @command(RankOptions)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,6 @@ from numpy.typing import NDArray
 from screening.engine.batch import Outcome, exploded
 from screening.engine.checkpoints import Checkpoint
 from screening.engine.coordinates import frozen_mask
-from screening.engine.drive import drive
 from screening.engine.paths.bands import highest_interior
 from screening.engine.paths.climbed_path import Rules, climbed_path
 from screening.engine.paths.endpoints import check_compatible, check_end_points
@@ -29,7 +27,6 @@ from screening.engine.paths.path import Ends, ReactionPath, Sample
 from screening.engine.paths.whole_band import converge_band
 from screening.engine.tasks import NebTask, Result
 from screening.flags import flag
-from screening.potentials.base import Potential
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +41,13 @@ METHOD = 2
 
 @dataclass(kw_only=True)
 class Band:
-    """One band under way: N atoms.
+    """One band under way: N atoms, between relaxed end points.
+
+    With a climbing image it converges when the largest true force on any free atom of the saddle is at most the task's
+    `fmax` and no other point of the path is as high; without one, or where no saddle was found, when the largest NEB
+    force on any atom of any image is. A rigid translation between the end points is removed when no atom is frozen.
+    ``info["flags"]`` of its result lists ``intermediate_minimum`` (the path runs through another minimum),
+    ``no_interior_maximum`` (an end point is highest) and ``linear_interpolation`` (IDPP made atoms collide).
 
     `wanted` are the positions to evaluate next, `log` is every sample so far, in order; `unsaved` of them are in no
     checkpoint. `guess` says how the first guess was made.
@@ -232,33 +235,3 @@ def find_path(task: NebTask, ends: Ends, displacement: Array, guess: Array) -> W
             ends, whole, spring=task.spring, climb=task.climb, fmax=task.fmax, max_rounds=task.max_steps
         )
     )
-
-
-def neb_batch(
-    tasks: Sequence[NebTask],
-    potential: Potential,
-    *,
-    keys: Sequence[str],
-    checkpoints: Sequence[Path] | None = None,
-    max_atoms: int | None = None,
-) -> list[Result]:
-    """Converge all bands together; `run_tasks` does the same for relaxations and bands.
-
-    Parameters
-    ----------
-    tasks
-        Pairs of relaxed end points. A band with a climbing image converges when the largest true force on any free
-        atom of the saddle is at most its `fmax` and no other point of the path is as high; one without, or one in
-        which no saddle was found, when the largest NEB force on any atom of any image is. A rigid translation between
-        the end points is removed when no atom is frozen.
-    keys, checkpoints, max_atoms
-        As in `drive`.
-
-    Returns
-    -------
-    list[Result]
-        In the order of `tasks`, with all images and energies. `atoms.info["flags"]` lists ``intermediate_minimum`` (the
-        path runs through another minimum), ``no_interior_maximum`` (an end point is highest) and
-        ``linear_interpolation`` (IDPP made atoms collide).
-    """
-    return drive(tasks, keys, potential, Band.start, checkpoints=checkpoints, max_atoms=max_atoms)

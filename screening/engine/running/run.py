@@ -29,7 +29,7 @@ def run_tasks(
         The tasks and their recipe keys.
     checkpoint_dir
         Where systems in flight keep their state; None for no checkpoints. A finished system's state stays there until
-        `discard_checkpoint`, so that a kill between computing and storing a result costs nothing.
+        it is deleted, so that a kill between computing and storing a result costs nothing.
     max_atoms
         As in `drive`.
 
@@ -47,8 +47,3 @@ def start_system(task: Task, key: str, checkpoint: Checkpoint | None) -> System:
     if isinstance(task, RelaxTask):
         return Relaxation.start(task, key, checkpoint)
     return Band.start(task, key, checkpoint)
-
-
-def discard_checkpoint(checkpoint_dir: Path, key: str) -> None:
-    """Forget the state of a task whose result has been stored."""
-    Checkpoint(checkpoint_path(checkpoint_dir, key)).delete()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import shutil
 import sqlite3
@@ -25,8 +24,6 @@ from screening.engine.running.serialise import from_json, pack_atoms, structure_
 from screening.engine.tasks import Result
 from screening.errors import UserError
 from screening.process.trouble import StoreUnusable
-
-logger = logging.getLogger(__name__)
 
 # ase.db refuses strings that look like numbers, which a hexadecimal key may do.
 _PREFIX = "key-"
@@ -137,10 +134,6 @@ class RecordStore:
         return store
 
     # -- results ----------------------------------------------------------------------------------------------------
-
-    def has(self, key: str) -> bool:
-        """Whether a finished result (converged, unconverged or failed) is stored under `key`."""
-        return key in self._results
 
     def get(self, key: str) -> Result | None:
         """The result stored under `key`, bit for bit as it was put, or None."""

@@ -233,9 +233,3 @@ def _removal_sequence(planes: npt.NDArray[np.int_], order: int, seed: int) -> np
             plane = max(others, key=lambda p: (round(others[p], 9), -p))
         sequence.append(int(queues[plane].pop(0)))
     return np.array(sequence, dtype=int)
-
-
-def cathode_units(atoms: Atoms) -> int:
-    """Formula units of the substrate of an undelithiated interface (one M per formula unit)."""
-    region = atoms.arrays.get("region", np.zeros(len(atoms), dtype=int))
-    return int(((region == 0) & (atoms.arrays["oxidation_state"] == 3)).sum())

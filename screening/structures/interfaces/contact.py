@@ -119,12 +119,6 @@ def reacted(
     return reasons
 
 
-def contact_height(atoms: Atoms) -> float:
-    """Height (A) midway between the framework and anions of the two contact planes."""
-    lower, upper = _contact_means(atoms)
-    return (lower + upper) / 2
-
-
 def _contact_means(atoms: Atoms) -> tuple[float, float]:
     z, plane, region = atoms.positions[:, 2], atoms.arrays["plane"], atoms.arrays["region"]
     firm = (plane == 0) & (atoms.numbers != _LI)

@@ -6,7 +6,6 @@ the planes between. Every candidate, the pristine one included, gets the same nu
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -24,8 +23,6 @@ from screening.flags import flag
 from screening.structures.crystals.crystals import formula_units
 from screening.structures.hops.voids import octahedral_voids
 from screening.structures.interfaces.interface import combine, split
-
-logger = logging.getLogger(__name__)
 
 Where = Literal["contact", "inner"]
 Mask = npt.NDArray[np.bool_]

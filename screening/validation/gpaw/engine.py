@@ -8,7 +8,6 @@ Mortensen et al., J. Chem. Phys. 160, 092503 (2024), doi:10.1063/5.0182685.
 from __future__ import annotations
 
 import json
-import logging
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,8 +26,6 @@ from screening.validation.gpaw.read import JOB, LOG, RESULT, START, _read_json, 
 from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
 from screening.validation.protocols import CalculationFailed, EngineUnusable
-
-logger = logging.getLogger(__name__)
 
 
 class GpawEngine:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from custodian.custodian import Custodian, ErrorHandler
     from custodian.vasp.jobs import VaspJob
 
-logger = logging.getLogger(__name__)
 
 LOG, STDERR = "vasp.out", "std_err.txt"
 MAX_ERRORS = 5  # corrections of one job before it is given up; atomate2's default

@@ -31,7 +31,6 @@ def test_fewer_than_three_say_nothing_about_an_order():
     found = agreement("x", [1.0, 2.0], [1.5, 2.5], sign=1)
     assert (found.spearman, found.kendall, found.top_agreement, found.pairs_in_order) == (None,) * 4
     assert found.mean_signed_difference == pytest.approx(-0.5)
-    assert "nothing can be said" in found.verdict
     assert agreement("x", [], [], sign=1).mean_signed_difference is None
 
 

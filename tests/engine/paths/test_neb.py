@@ -15,7 +15,8 @@ from ase.mep import NEB
 from ase.optimize import BFGS
 from calculator_potential import CalculatorPotential, Killed
 
-from screening.engine.paths.neb import neb_batch
+from screening.engine.drive import drive
+from screening.engine.paths.neb import Band
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import NebTask, RelaxTask, Result
 
@@ -66,7 +67,7 @@ def vacancy_hop() -> NebTask:
 def run(potential: CalculatorPotential, *tasks: NebTask, folder: Path | None = None) -> list[Result]:
     keys = [f"band{index}" for index in range(len(tasks))]
     files = None if folder is None else [folder / f"{key}.npz" for key in keys]
-    return neb_batch(tasks, potential, keys=keys, checkpoints=files)
+    return drive(tasks, keys, potential, Band.start, checkpoints=files)
 
 
 @pytest.fixture(scope="module")

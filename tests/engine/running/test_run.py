@@ -8,7 +8,8 @@ import pytest
 from ase.build import bulk
 from calculator_potential import CalculatorPotential
 
-from screening.engine.running.run import discard_checkpoint, run_tasks
+from screening.engine.checkpoints import Checkpoint, checkpoint_path
+from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Task
 
 
@@ -35,16 +36,16 @@ def test_results_keep_the_order_of_the_tasks(emt: CalculatorPotential, tasks: li
     assert results[2].n_steps == 1
 
 
-def test_checkpoints_stay_until_they_are_discarded(emt: CalculatorPotential, tasks: list[Task], tmp_path: Path) -> None:
+def test_checkpoints_stay_until_they_are_deleted(emt: CalculatorPotential, tasks: list[Task], tmp_path: Path) -> None:
     first = run_tasks(tasks, ["a", "b", "c"], emt, tmp_path)
     before = emt.n_calls
     again = run_tasks(tasks, ["a", "b", "c"], emt, tmp_path)
     assert emt.n_calls == before
     assert [result.energy for result in again] == [result.energy for result in first]
     for key in "abc":
-        discard_checkpoint(tmp_path, key)
+        Checkpoint(checkpoint_path(tmp_path, key)).delete()
     assert list(tmp_path.iterdir()) == []
-    discard_checkpoint(tmp_path, "never-run")
+    Checkpoint(checkpoint_path(tmp_path, "never-run")).delete()
 
 
 def test_batches_respect_the_atom_limit(emt: CalculatorPotential, tasks: list[Task]) -> None:
