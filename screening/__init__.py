@@ -8,27 +8,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from screening.door.ingest import ingest
+    from screening.door.label import label
     from screening.door.load import load_potential, load_run
+    from screening.door.phases import build_phases, list_phases, phase_entry
     from screening.door.rank import rank
+    from screening.door.retrain import retrain
     from screening.door.screen import screen
+    from screening.door.validate import validate
+    from screening.door.window import window
 
-_ROOMS = {
-    "load_potential": "screening.door.load",
-    "load_run": "screening.door.load",
-    "rank": "screening.door.rank",
-    "screen": "screening.door.screen",
+__all__ = [
+    "build_phases",
+    "ingest",
+    "label",
+    "list_phases",
+    "load_potential",
+    "load_run",
+    "phase_entry",
+    "rank",
+    "retrain",
+    "screen",
+    "validate",
+    "window",
+]
+
+_FILES = {
+    "build_phases": "phases",
+    "list_phases": "phases",
+    "load_potential": "load",
+    "load_run": "load",
+    "phase_entry": "phases",
 }
-"""Where each name comes from; imported when it is asked for, because what computes takes seconds to import."""
-
-__all__ = ["load_potential", "load_run", "rank", "screen"]
+"""Files of the door that hold names other than their own."""
 
 
 def __getattr__(name: str) -> Any:
     """A function of the door, or ``__version__``: what finds that takes longer to import than all that starts us."""
-    if name in _ROOMS:
+    if name in __all__:  # imported when it is asked for: what computes takes seconds to import
         from importlib import import_module
 
-        return getattr(import_module(_ROOMS[name]), name)
+        return getattr(import_module(f"screening.door.{_FILES.get(name, name)}"), name)
     if name != "__version__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib.metadata import PackageNotFoundError, version

@@ -5,3 +5,13 @@ PHASES = "listed"
 VOLTAGE = 4.3
 """V vs Li/Li+ at which oxidation is judged."""
 DEVICE = "auto"
+
+VALIDATION = {"vasp": "kim2026", "gpaw": "gpaw-pbe"}
+"""Settings of each DFT program."""
+DATA = "dft-data"
+"""Folder of the training set."""
+MODELS = "models"
+"""Folder of retrained potentials."""
+HELD_OUT = 0.2
+"""Share of the frames that a retrained potential is judged by."""
+EPOCHS = 30

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from screening.potentials.families import table as families
+from screening.door.known import families
 
 PHYSICS, MACHINE, OUTPUT = "What is screened", "Where it runs", "What is written"
 

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from screening.campaign.overall import CampaignProgress
-    from screening.engine.running.progress import Progress
+    from screening.report.progress import AnyProgress
 
 QUIET_INTERVAL = 60.0
 """Seconds between lines where the output is not a terminal."""
@@ -41,7 +40,7 @@ class LiveProgress:
         self.console = console
         self._status = Status("starting", console=console)
         self._printed: float | None = None
-        self._last: Progress | CampaignProgress | None = None
+        self._last: AnyProgress | None = None
 
     def __enter__(self) -> LiveProgress:
         if self.console.is_terminal:
@@ -53,11 +52,15 @@ class LiveProgress:
 
     def total(self) -> str:
         """What all of it took, to hold against what was announced."""
+        from screening.report.progress import total
+
         if self._last is None:
             return "Nothing had to be computed."
-        return f"{self._last.n_force_calls} force calls in {_minutes(self._last.elapsed_s)}."
+        return total(self._last)
 
-    def __call__(self, progress: Progress | CampaignProgress) -> None:
+    def __call__(self, progress: AnyProgress) -> None:
+        from screening.report.progress import describe
+
         self._last = progress
         text = describe(progress)
         if self.console.is_terminal:
@@ -65,48 +68,3 @@ class LiveProgress:
         elif self._printed is None or time.monotonic() - self._printed > QUIET_INTERVAL:
             self._printed = time.monotonic()
             self.console.print(text, highlight=False, soft_wrap=True)
-
-
-def describe(progress: Progress | CampaignProgress) -> str:
-    """One line on one queue or on a whole campaign."""
-    from screening.campaign.overall import CampaignProgress
-
-    return _of_campaign(progress) if isinstance(progress, CampaignProgress) else _of_queue(progress)
-
-
-def _of_queue(progress: Progress) -> str:
-    """The time left covers the tasks known now, and more follow while flows are unfinished."""
-    left = "" if progress.seconds_left is None else f", {_minutes(progress.seconds_left)} left for what is known now"
-    return (
-        f"{progress.flows_done}/{progress.flows_total} properties, {progress.tasks_done}/{progress.tasks_total} "
-        f"computations{_reused(progress.tasks_reused)}, {progress.n_force_calls} force calls, "
-        f"{_minutes(progress.elapsed_s)}{left}"
-    )
-
-
-def _of_campaign(progress: CampaignProgress) -> str:
-    """Counts and times of all stages so far and to come; only the properties are those of the stage under way."""
-    if not progress.stage:
-        return f"{progress.title}, {_minutes(progress.elapsed_s)}"
-    left = "" if progress.seconds_left is None else f", {time_left(progress.seconds_left)}"
-    properties = f", {progress.flows_done}/{progress.flows_total} done" if progress.flows_total > 1 else ""
-    return (
-        f"stage {progress.stage} of {progress.n_stages} ({progress.title}{properties}): {progress.tasks_done} "
-        f"computations{_reused(progress.tasks_reused)} and {progress.n_force_calls} force calls in all, "
-        f"{_minutes(progress.elapsed_s)}{left}"
-    )
-
-
-def _reused(count: int) -> str:
-    return f" ({count} more from the store)" if count else ""
-
-
-def time_left(seconds: tuple[float, float]) -> str:
-    """``4 to 12 min left in all``."""
-    from screening.report.estimate import duration
-
-    return f"{duration((seconds[0] / 3600, seconds[1] / 3600))} left in all"
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min"

@@ -26,6 +26,11 @@ def as_path(value: PathLike | None) -> Path | None:
     return None if value is None else Path(value)
 
 
+def as_paths(value: PathLike | Iterable[PathLike]) -> list[Path]:
+    """One path or several, as a list."""
+    return [Path(value)] if isinstance(value, str | os.PathLike) else [Path(item) for item in value]
+
+
 def joined(value: Names) -> str:
     """Names with commas between them."""
     return value if isinstance(value, str) else ",".join(str(name) for name in value)

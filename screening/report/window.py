@@ -20,10 +20,23 @@ from screening.properties.stability.window import OWN, PINNED, FormulaWindow
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from screening.door.window import WindowResult
+
 _KINDS = {
     "own": "by the energy of the listed crystal {phase}",
     PINNED: "pinned to the hull: the window of the decomposition products, not of a crystal of its own",
 }
+
+
+def print_result(console: Console, found: WindowResult) -> None:
+    """The window and, where partners were asked for, the reactions with them."""
+    print_window(console, found.window, potential=found.potential, source=found.source)
+    if not found.reactions:
+        return
+    for partner in found.partners:
+        if partner.note:
+            console.print(partner.note, highlight=False)
+    print_reactions(console, found.window.read.written, found.reactions, pinned=found.pinned)
 
 
 def print_window(console: Console, window: FormulaWindow, *, potential: str, source: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from screening.defaults import EPOCHS
 from screening.potentials.base import Potential
 from screening.potentials.model_card import ModelCard
 from screening.training_data.energy_shifts import EnergyShifts
@@ -32,7 +33,7 @@ class TrainingSettings:
         Epochs without a better validation error after which training stops.
     """
 
-    epochs: int = 30
+    epochs: int = EPOCHS
     learning_rate: float | None = None
     batch_size: int = 2
     unfreeze: Unfreeze = "none"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS, POTENTIAL
 from screening.engine.running.records import Record
 from screening.retraining.backend import Unfreeze
 from screening.retraining.forgetting import CRYSTALS, Remembered
@@ -34,17 +35,17 @@ class RetrainSettings:
     """
 
     data: Sequence[Path]
-    potential: str = "chgnet"
-    models: Path = Path("models")
+    potential: str = POTENTIAL
+    models: Path = Path(MODELS)
     name: str | None = None
     fidelity: str | None = None
-    held_out: float | Sequence[str] = 0.2
+    held_out: float | Sequence[str] = HELD_OUT
     zero_points: ZeroPoints = "base"
-    epochs: int = 30
+    epochs: int = EPOCHS
     learning_rate: float | None = None
     unfreeze: Unfreeze = "none"
     seed: int = 0
-    device: str = "auto"
+    device: str = DEVICE
     allow_simulated: bool = False
     run_records: Sequence[Record] | None = None
     reference_crystals: Sequence[str] = CRYSTALS

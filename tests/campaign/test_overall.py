@@ -8,9 +8,9 @@ import pytest
 from screening.campaign.estimate import FEWER, MORE, Estimate, Stage, Step
 from screening.campaign.overall import IDLE, MEASURED, NOTHING, CampaignProgress, Overall
 from screening.campaign.stages.screen import stage_of
-from screening.cli.progress import describe
 from screening.engine.flows import FlowOutcome
 from screening.engine.running.progress import Progress
+from screening.report.progress import describe
 
 COST = Estimate(
     steps=[

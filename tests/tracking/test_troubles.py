@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from screening.cli.commands.ui import check_store
 from screening.errors import UserError
 from screening.tracking.mlflow_tracking import track_status
+from screening.tracking.server import check_store
 from screening.tracking.session import open_client, quietly
 from screening.tracking.troubles import explain
 

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from screening.cli.progress import sign_of_life
+from screening.cli.signature import asked, command, defaults
+from screening.door.ingest import ingest
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from screening.validation.ingest.ingest import IngestReport
-
-FRAMES_SHOWN = 5
-"""Duplicate frames of one file that get a line of their own."""
+USUAL = defaults(ingest)
 
 JUDGING, OUTPUT = "How calculations are judged", "Output"
 
 
-def ingest_command(
+@dataclass(frozen=True, kw_only=True)
+class IngestOptions:
+    """Options of `screen ingest`."""
+
     paths: Annotated[
         list[Path],
         typer.Argument(metavar="PATH...", help="Folders or files with VASP, GPAW or extxyz results, in any layout."),
-    ],
+    ]
     data: Annotated[Path, typer.Option("--data", help="Folder of the training set.", rich_help_panel=OUTPUT)] = Path(
-        "dft-data"
-    ),
+        USUAL.data
+    )
     settings: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +36,7 @@ def ingest_command(
             "above them, or the shipped ones they agree with.",
             rich_help_panel=JUDGING,
         ),
-    ] = None,
+    ] = USUAL.settings
     accept_method: Annotated[
         bool,
         typer.Option(
@@ -44,7 +44,7 @@ def ingest_command(
             help="Keep calculations that agree with no settings under a name of their own method.",
             rich_help_panel=JUDGING,
         ),
-    ] = False,
+    ] = USUAL.accept_method
     allow_simulated: Annotated[
         bool,
         typer.Option(
@@ -52,66 +52,19 @@ def ingest_command(
             help="Also keep what only pretends to be VASP, as mlip:MODEL-via-vasp; for trying out the loop.",
             rich_help_panel=JUDGING,
         ),
-    ] = False,
-) -> None:
+    ] = USUAL.allow_simulated
+
+
+@command(IngestOptions)
+def ingest_command(options: IngestOptions) -> None:
     """Check finished calculations and keep them: records for their run, frames for `screen retrain`."""
     sign_of_life()
     from screening.report.console import make_console
-    from screening.validation.ingest.ingest import IngestOptions, ingest
+    from screening.report.ingest import print_ingested
 
-    options = IngestOptions(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
-    report = ingest(paths, data, options)
-    _print(make_console(), report, data)
+    report = ingest(**asked(options, ingest))
+    print_ingested(make_console(), report, options.data)
     if not report.useful:
         raise typer.Exit(2)
     if report.unwritten:
         raise typer.Exit(1)
-
-
-def _print(console: Console, report: IngestReport, data: Path) -> None:
-    """One line for each thing that was not taken in or is remarkable, then what was."""
-    outcome = report.outcome
-
-    def line(name: str, text: str) -> None:
-        console.print(f"{name}: {text}", markup=False, highlight=False, soft_wrap=True)
-
-    for name, reason in report.refused:
-        line(name, f"not ingested: {reason}")
-    for name, against, difference in outcome.disputes:
-        line(
-            name,
-            f"not ingested: it disagrees with {against} on the same structure and method by "
-            f"{1000 * difference:.1f} meV/atom, and neither is used; delete the wrong run and {data / 'disputed'}, "
-            "then ingest again",
-        )
-    for name, text in _duplicates(outcome.duplicates):
-        line(name, text)
-    for name, note in report.notes:
-        line(name, f"note: {note}")
-    for run, reason in report.unwritten:
-        line(run, f"no records written: {reason}; mend or restore its store.db and ingest again, the data are kept")
-    known = f", {len(outcome.known)} known already" if outcome.known else ""
-    duplicates = f", {len(outcome.duplicates)} duplicates" if outcome.duplicates else ""
-    refused = len(report.refused) + len(outcome.disputes)
-    version = f"data version {report.version} in {data}" if report.version else f"{data} holds no data"
-    console.print(
-        f"{len(outcome.added)} calculations ingested with {outcome.n_frames} frames{known}{duplicates}, "
-        f"{refused} not ingested, {report.n_records} records written; {version}",
-        highlight=False,
-        soft_wrap=True,
-    )
-
-
-def _duplicates(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """A line for each duplicate; for a file of which many frames are, one line for all of them."""
-    by_file: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for name, against in pairs:
-        by_file.setdefault((name.rpartition(":")[0], against.rpartition(":")[0]), []).append((name, against))
-    lines = []
-    for (file, other), members in by_file.items():
-        if file and other and len(members) > FRAMES_SHOWN:
-            lines.append((file, f"{len(members)} frames are duplicates of frames of {other}"))
-        else:
-            earlier = [" that was ingested before" if name == against else "" for name, against in members]
-            lines += [(n, f"duplicate of {a}{which}") for (n, a), which in zip(members, earlier, strict=True)]
-    return lines

@@ -1,6 +1,6 @@
 import pytest
 
-from screening.cli.commands.retrain import check_training, parse_held_out
+from screening.door.retrain import RetrainOptions, check_training, parse_held_out
 from screening.errors import UserError
 
 
@@ -26,7 +26,7 @@ def test_a_share_that_is_none_is_refused(text: str, words: str) -> None:
 
 
 def test_seeds_and_epochs_are_bounded() -> None:
-    check_training(2**32 - 1, 30)
+    check_training(RetrainOptions("data", seed=2**32 - 1, epochs=30))
     for seed, epochs, option in ((-1, 30, "--seed is -1"), (2**32, 30, "--seed"), (0, 10**9, "--epochs")):
         with pytest.raises(UserError, match=option):
-            check_training(seed, epochs)
+            check_training(RetrainOptions("data", seed=seed, epochs=epochs))

@@ -11,8 +11,9 @@ import urllib.request
 
 import pytest
 
-from screening.cli.commands.ui import server_command, ui_command
+from screening.cli.commands.ui import ui_command
 from screening.errors import UserError
+from screening.tracking.server import server_command
 from screening.tracking.session import tracking_uri
 
 

@@ -13,8 +13,9 @@ from screening.campaign.load import load_run
 from screening.campaign.summary import write_summary
 from screening.campaign.validate import potential_records
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.cli.commands.validate import pick_settings, validate_command
+from screening.cli.commands.validate import validate_command
 from screening.config import Settings
+from screening.door.validate import pick_settings
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
