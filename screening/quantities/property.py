@@ -49,6 +49,22 @@ class Threshold:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Interval:
+    """What the interval of a property says.
+
+    Attributes
+    ----------
+    short
+        For captions.
+    how
+        How it is made, for docs/columns.md.
+    """
+
+    short: str
+    how: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Header:
     """How a property stands in the tables of the terminal.
 
@@ -91,12 +107,10 @@ class Property:
         In ranking.csv: in front (before the score), behind or last.
     per_y
         There is a record for every state of charge; the worst of them is ranked, held against the threshold and shown.
-    interval
-        What its interval is, empty when its records have none.
     score
         How it counts in the ranking; None when it is not ranked.
-    threshold, header
-        None when there is none, or it is not shown in the terminal.
+    threshold, interval, header
+        None when there is none, its records have none, or it is not shown in the terminal.
     softens
         It is a difference along the potential energy surface, zero where that is flat: the softness of universal
         potentials scales it, and a line fitted to DFT may correct it.
@@ -108,9 +122,9 @@ class Property:
     better: Literal["larger", "smaller"] | None = None
     place: Literal["front", "behind", "last"] = "behind"
     per_y: bool = False
-    interval: str = ""
     score: Score | None = None
     threshold: Threshold | None = None
+    interval: Interval | None = None
     header: Header | None = None
     softens: bool = False
 

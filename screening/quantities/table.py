@@ -8,10 +8,13 @@ The order is that in which properties are collected, scored and listed.
 from __future__ import annotations
 
 from screening.defaults import VOLTAGE
-from screening.quantities.property import Header, Property, Score, Threshold
+from screening.quantities.property import Header, Interval, Property, Score, Threshold
 
-SELECTION = "95 % bootstrap of the selection rule over placements and vacancy orders"
-HOPS = "spread over the hops of the path"
+SELECTION = Interval(
+    short="95 % interval of the selection rule",
+    how="95 % bootstrap of the selection rule over placements and vacancy orders",
+)
+HOPS = Interval(short="spread over hops", how="spread over the hops of the path")
 
 PROPERTIES: tuple[Property, ...] = (
     # ----- adhesion

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from screening.quantities import table
@@ -37,6 +37,11 @@ def better_values() -> str:
         listed = " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
         parts.append(f"{listed}: {'worst state of charge, ' if per_y else ''}{better} is better")
     return "; ".join(parts)
+
+
+def intervals(entries: Iterable[Property]) -> list[str]:
+    """What the intervals of some properties are, each kind once."""
+    return list(dict.fromkeys(entry.interval.short for entry in entries if entry.interval is not None))
 
 
 def cell(row: Row, entry: Property, header: Header) -> str:

@@ -95,8 +95,8 @@ def _score() -> tuple[str, str, str]:
 def _interval() -> tuple[str, str, str]:
     kinds: dict[str, list[str]] = {}
     for entry in table.PROPERTIES:
-        if entry.interval:
-            kinds.setdefault(entry.interval, []).append(f"`{entry.name}`")
+        if entry.interval is not None:
+            kinds.setdefault(entry.interval.how, []).append(f"`{entry.name}`")
     said = "; ".join(f"{kind} ({', '.join(names)})" for kind, names in kinds.items())
     return "`<column>_low`, `<column>_high`", "", f"{said}. The potential's own error is *not* in it"
 

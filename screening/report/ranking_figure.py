@@ -22,6 +22,7 @@ from screening.errors import UserError
 from screening.files import replacing
 from screening.quantities.property import Property
 from screening.quantities.table import ranked
+from screening.report.cells import intervals
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,10 +39,12 @@ _STATE = re.compile(r"_y([0-9.]+)_")
 _REASON_LINE = 0.42
 """Height of a line of small print, in rows."""
 
-_FOOTNOTE = """\
-Ordered by Pareto front, then by score; * = Pareto-optimal, grey = not ranked. y: Li per formula unit of the cathode;
-the lowest adhesion is ranked. Bars: 95 % interval of the selection rule, or spread over hops; the potential's own
-error is not in them, and another search for the interface may move adhesion by more."""
+_FOOTNOTE = (
+    "Ordered by Pareto front, then by score; * = Pareto-optimal, grey = not ranked. y: Li per formula unit of the "
+    "cathode; the lowest adhesion is ranked. Bars: {intervals}; the potential's own error is not in them, and another "
+    "search for the interface may move adhesion by more."
+)
+_FOOTNOTE_WIDTH = 118
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +126,8 @@ def ranking_figure(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9)
     if title:
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)
-    figure.supxlabel(_FOOTNOTE, x=0.01, ha="left", fontsize=8, color=_SMALL_PRINT)
+    footnote = wrap(_FOOTNOTE.format(intervals=", or ".join(intervals(objectives))), _FOOTNOTE_WIDTH)
+    figure.supxlabel("\n".join(footnote), x=0.01, ha="left", fontsize=8, color=_SMALL_PRINT)
     return figure
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from screening.quantities.property import Header, Property, unit_in_name
-from screening.report.cells import beside, better_values, cell, replaced, shown, with_interval
+from screening.report.cells import beside, better_values, cell, intervals, replaced, shown, with_interval
 from screening.report.flags import HINT, explanations
 
 CAPTION = (
-    "{better}; score: gain over the pristine host; * = Pareto-optimal; (low–high) = 95 % interval of the "
-    "selection rule or spread over hops, no standard error; – = not ranked, see the flags below"
+    "{better}; score: gain over the pristine host; * = Pareto-optimal; (low–high) = {intervals}, no standard error; "
+    "– = not ranked, see the flags below"
 )
 CAPTION_REPLACED = "; [ ] = the potential's own value where {what} or a correction replaces it"
 DFT, NO_DFT = "DFT", "a simulated value (no DFT)"
@@ -32,7 +32,8 @@ def ranking_table(rows: Sequence[Mapping[str, Any]], *, title: str = "Ranking") 
         Flat rows in order, with the columns of ranking.csv (absent values None, flags a list).
     """
     columns = shown()
-    caption = CAPTION.format(better=better_values())
+    kinds = " or ".join(intervals(entry for entry, _ in columns))
+    caption = CAPTION.format(better=better_values(), intervals=kinds)
     if any(replaced(row, entry) for row in rows for entry, _ in columns):
         caption += CAPTION_REPLACED.format(what=_replacement(rows))
     table = _table(title, caption=caption)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import pytest
 from loop_commands import HOST, MG, ROOT, Loop, loop_commands
 
-from screening.quantities.table import softened
+from screening.quantities.table import PROPERTIES, softened
 from screening.retraining.softening import Softening, load_softening
 from screening.tracking.session import QUIET
 from screening.training_data.library import DataLibrary
@@ -120,6 +120,13 @@ def test_values_of_the_same_structures_are_the_potentials(loop: Loop) -> None:
     for record in simulated:
         assert record.details["mlip"]["fidelity"] == "mlip:chgnet"
         assert record.value == pytest.approx(record.details["mlip"]["value"], abs=VALUE)
+
+
+@pytest.mark.slow
+def test_every_property_of_the_table_is_recorded_in_its_unit(loop: Loop) -> None:
+    """Columns are called by the unit of the table, whatever a record says."""
+    units = {record.property: record.unit for record in loop.records("first")}
+    assert {entry.name: units.get(entry.name) for entry in PROPERTIES} == {e.name: e.unit for e in PROPERTIES}
 
 
 @pytest.mark.slow

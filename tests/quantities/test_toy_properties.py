@@ -140,6 +140,7 @@ def test_the_terminal_shows_it(written: str) -> None:
     best = next(line for line in lines if "Mg_Li-vLi-1of12" in line)
     assert "3.50 (3.00–4.00) 9.0 2.5" in best
     assert any("cond." in line and "expansion" in line and "swelling" in line for line in lines)
+    assert "selection rule or spread over hops or spread over toys, no standard error" in " ".join(lines)
     assert "cond. (ionic conductivity): larger is better" in " ".join(lines)
     assert "swelling: worst state of charge, smaller is better" in " ".join(lines)
     table_by_y = lines.index("Swelling, percent, at y Li per cathode formula unit")
@@ -215,7 +216,7 @@ def test_the_documents_and_the_comparison_with_dft_take_it_from_the_table(monkey
     assert "| `ionic_conductivity_mS_cm` | mS/cm | how well the toy conducts. **Ranked**, larger is better |" in text
     assert "`swelling_y*_percent`, `swelling_max_percent`" in text
     assert "| `--max-thermal-expansion` | `ranking.max_thermal_expansion` | 1e-6/K |" in text
-    assert "spread over toys (`ionic_conductivity`)" in text
+    assert "spread over all toys of a box (`ionic_conductivity`)" in text
 
 
 def test_the_worst_of_what_should_be_small_is_its_largest_value_also_where_dft_replaces_it(
@@ -226,7 +227,7 @@ def test_the_worst_of_what_should_be_small_is_its_largest_value_also_where_dft_r
     dft = [
         Record(
             candidate=r.candidate, property="swelling", value=(r.value or 0) + 1, unit="percent",
-            fidelity="dft:vasp-pbe", converged=True, potential="", checkpoint_sha256="", details=r.details,
+            fidelity="dft:vasp-pbe:kim2026", converged=True, potential="", checkpoint_sha256="", details=r.details,
         )
         for r in own
         if r.property == "swelling" and (r.candidate != "LiNbO3" or r.details["y"] == 1.0)

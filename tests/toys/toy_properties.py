@@ -1,7 +1,7 @@
 """The command line with three properties more: entries of the table and nothing else, as if they stood in its file."""
 
 from screening.quantities import table
-from screening.quantities.property import Header, Property, Score, Threshold
+from screening.quantities.property import Header, Interval, Property, Score, Threshold
 
 CONDUCTIVITY = Property(
     name="ionic_conductivity",
@@ -9,7 +9,7 @@ CONDUCTIVITY = Property(
     meaning="how well the toy conducts",
     better="larger",
     place="front",
-    interval="spread over toys",
+    interval=Interval(short="spread over toys", how="spread over all toys of a box"),
     score=Score(scale=0.5, why="what a toy is worth"),
     threshold=Threshold(sense=100.0, nonsense="no toy conducts better than 100 mS/cm, so all would go; give less"),
     header=Header(text="cond.\nmS/cm", decimals=2),
