@@ -10,11 +10,12 @@ from typing import Any
 from screening.campaign.load import SUMMARY, read_summary
 from screening.chemistry.compensation import rescale
 from screening.chemistry.content import parse_content
+from screening.chemistry.crystal_facts import available_crystals
 from screening.chemistry.grid import CandidateGrid
 from screening.config import Settings
 from screening.errors import CandidateFailed, UserError
 from screening.names import nearest
-from screening.structures.crystals.crystals import available_crystals, load_crystal
+from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.hops import hop_network
 from screening.structures.hops.supercells import check_supercell, isotropic_supercell
 
@@ -90,7 +91,7 @@ def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> Non
     UserError
         Names the elements.
     """
-    from screening.campaign.stages.screen import candidate_elements, screened_elements
+    from screening.campaign.stages.screen import screened_elements
     from screening.properties.stability.competing import (
         check_competition,
         check_source,
@@ -103,7 +104,7 @@ def check_chemistry(grid: CandidateGrid, settings: Settings, device: str) -> Non
     check_zero_points(settings.potential, elements)
     check_source(settings.stability.phases, elements, settings.potential, device)
     if settings.stability.phases == "listed":
-        check_competition([candidate_elements(c) for c in grid.candidates])
+        check_competition([c.elements for c in grid.candidates])
 
 
 def check_workers(workers: int | None, cores: int) -> None:

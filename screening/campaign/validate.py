@@ -128,7 +128,7 @@ def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Reco
     """Jobs of all phases in the chemical systems of the candidates, each phase once."""
     facts: dict[str, PhaseFacts] = {}
     for candidate in candidates:
-        system = _system(candidate)
+        system = candidate.elements
         listed = [f for f in load_phases() if set(f.composition) <= system]
         facts |= {f.name: f for f in [*listed, *_predicted(system, listed)]}
     known: dict[str, PhaseEnergy] = {}
@@ -144,11 +144,6 @@ def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Reco
             if energy.usable and energy.origin != "reference"
         },
     )
-
-
-def _system(candidate: Candidate) -> set[str]:
-    former = "Ta" if candidate.host == "LiTaO3" else "Nb"
-    return {"Li", former, "O"} | {s.element for s in candidate.defects.substitutions}
 
 
 def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:

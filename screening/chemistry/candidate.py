@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from screening.chemistry.hosts import host_facts
+
 Compensation = Literal["none", "li_vacancy", "li_interstitial", "o_vacancy", "self"]
 
 COMPENSATION_LABEL: dict[str, str] = {
@@ -16,12 +18,16 @@ COMPENSATION_LABEL: dict[str, str] = {
 }
 
 
+UNNAMED_HOST = "LiNbO3"
+"""The host that names of candidates leave out. Stores and folders hold these names."""
+
 _ROMAN = ("0", "I", "II", "III", "IV", "V", "VI", "VII", "VIII")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Substitution:
-    """`count` atoms of `element` with formal charge `charge` (e) on the lattice sites of `site` ("Li", "Nb", "Ta").
+    """`count` atoms of `element` with formal charge `charge` (e) on the lattice sites of `site`, which is
+    the element that the host has there.
 
     `default_charge` is False where the user chose another charge than the element's default; it is then part of the
     name, as in ``FeII_Li``, so that Fe2+ and Fe3+ never share one.
@@ -83,8 +89,13 @@ class Candidate:
     @property
     def dopants(self) -> tuple[Substitution, ...]:
         """Substitutions without the antisites of a congruent host."""
-        former = ("Ta" if "Ta" in self.host else "Nb") if self.congruent else None
-        return tuple(s for s in self.defects.substitutions if not (s.element == former and s.site == "Li"))
+        antisite = host_facts(self.host).framework_cation if self.congruent else None
+        return tuple(s for s in self.defects.substitutions if not (s.element == antisite and s.site == "Li"))
+
+    @property
+    def elements(self) -> set[str]:
+        """Elements of the compound."""
+        return host_facts(self.host).elements | {s.element for s in self.defects.substitutions}
 
     @property
     def is_pristine(self) -> bool:
@@ -99,7 +110,7 @@ class Candidate:
     def name(self) -> str:
         """Unique and safe as a folder name, for example ``Mg_Li-vLi-1of12``."""
         host = f"{self.host}-congruent" if self.congruent else self.host
-        prefix = "" if self.host == "LiNbO3" and not self.congruent else f"{host}-"
+        prefix = "" if self.host == UNNAMED_HOST and not self.congruent else f"{host}-"
         if self.is_pristine:
             return host
         parts = "+".join(f"{s.symbol}{'' if len(self.dopants) == 1 else s.count}_{s.site}" for s in self.dopants)

@@ -12,7 +12,7 @@ from math import gcd
 
 from screening.chemistry.candidate import Candidate, Compensation, Defects, Substitution
 from screening.chemistry.dopants import Dopant
-from screening.chemistry.sites import HostFacts, host_facts
+from screening.chemistry.hosts import HostFacts, host_facts
 from screening.errors import CandidateFailed
 
 CONGRUENT_ANTISITES = 0.01
@@ -78,17 +78,18 @@ def neutral_units(
 def self_unit(dopant: Dopant, host: HostFacts) -> Defects | None:
     """Smallest group in which one element on both sites balances itself, for example 3 Mg_Li + Mg_Nb.
 
-    a atoms on Li and b on the former with a (q - q_Li) + b (q - q_former) = 0; None when the signs do not allow it.
+    a atoms on Li and b on the framework with a (q - q_Li) + b (q - q_framework) = 0; None when the signs do not allow
+    it.
     """
     on_li = dopant.charge - host.cations["Li"]
-    on_former = host.cations[host.former] - dopant.charge
-    if on_li <= 0 or on_former <= 0:
+    on_framework = host.cations[host.framework_cation] - dopant.charge
+    if on_li <= 0 or on_framework <= 0:
         return None
-    common = gcd(on_li, on_former)
+    common = gcd(on_li, on_framework)
     return Defects(
         substitutions=(
-            _substitution(dopant, "Li", on_former // common),
-            _substitution(dopant, host.former, on_li // common),
+            _substitution(dopant, "Li", on_framework // common),
+            _substitution(dopant, host.framework_cation, on_li // common),
         )
     )
 
@@ -96,7 +97,8 @@ def self_unit(dopant: Dopant, host: HostFacts) -> Defects | None:
 def congruent_defects(host: HostFacts, n_fu: int) -> Defects:
     """Antisites and Li vacancies of the congruent host in a cell of `n_fu` formula units, at least one antisite."""
     n = max(1, round(CONGRUENT_ANTISITES * n_fu))
-    antisite = Substitution(element=host.former, charge=host.cations[host.former], site="Li", count=n)
+    cation = host.framework_cation
+    antisite = Substitution(element=cation, charge=host.cations[cation], site="Li", count=n)
     return Defects(substitutions=(antisite,), li_vacancies=VACANCIES_PER_ANTISITE * n)
 
 

@@ -17,7 +17,8 @@ from screening.chemistry.compensation import (
 )
 from screening.chemistry.content import ContentPoint, realise
 from screening.chemistry.dopants import DopantEntry, parse_dopants
-from screening.chemistry.sites import HostFacts, SiteFit, choose_sites, host_facts, resolve_site
+from screening.chemistry.hosts import HostFacts, host_facts
+from screening.chemistry.sites import SiteFit, choose_sites, resolve_site
 from screening.errors import UserError
 from screening.names import nearest
 

@@ -1,12 +1,12 @@
-"""Host lattices and the sites that a dopant may take in them."""
+"""The sites that a dopant may take in a host lattice."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from screening.chemistry.dopants import Dopant, cation_radius
+from screening.chemistry.hosts import HostFacts
 from screening.errors import UserError
-from screening.names import nearest
 
 MAX_CHARGE_DIFFERENCE = 3
 """e; beyond it every dopant would need four or more Li defects to balance it. A working rule."""
@@ -19,66 +19,8 @@ from Nb5+ by 16 and 25 % in Shannon's radii.
 """
 
 
-@dataclass(frozen=True, kw_only=True)
-class HostFacts:
-    """What the chemistry of a host needs, per formula unit.
-
-    Attributes
-    ----------
-    cations
-        Formal charge (e) of each cation site, named by the element on it.
-    n_cations
-        Atoms of each cation site per formula unit; content x counts formula units of this size.
-    n_oxygen
-        Oxygen atoms per formula unit.
-    n_voids
-        Empty octahedra per formula unit, which take Li interstitials.
-    former
-        The site that is not Li (Nb or Ta).
-    can_be_congruent
-        The host grows Li-poor with antisites of the former: Nb_Li + 4 V_Li.
-    """
-
-    name: str
-    cations: dict[str, int] = field(hash=False)
-    n_cations: dict[str, int] = field(hash=False)
-    n_oxygen: int
-    n_voids: int
-    former: str
-    can_be_congruent: bool
-
-
-# LiNbO3 type: of the octahedra in the oxygen stack a third each hold Li and Nb and a third are empty. Li3NbO4 is an
-# ordered rock salt, in which every octahedron is filled.
-HOSTS: dict[str, HostFacts] = {
-    "LiNbO3": HostFacts(
-        name="LiNbO3",
-        cations={"Li": 1, "Nb": 5},
-        n_cations={"Li": 1, "Nb": 1},
-        n_oxygen=3,
-        n_voids=1,
-        former="Nb",
-        can_be_congruent=True,
-    ),
-    "LiTaO3": HostFacts(
-        name="LiTaO3",
-        cations={"Li": 1, "Ta": 5},
-        n_cations={"Li": 1, "Ta": 1},
-        n_oxygen=3,
-        n_voids=1,
-        former="Ta",
-        can_be_congruent=True,
-    ),
-    "Li3NbO4": HostFacts(
-        name="Li3NbO4",
-        cations={"Li": 1, "Nb": 5},
-        n_cations={"Li": 3, "Nb": 1},
-        n_oxygen=4,
-        n_voids=0,
-        former="Nb",
-        can_be_congruent=False,
-    ),
-}
+FRAMEWORK = "Nb"
+"""How a user writes the site of the framework cation, whatever the host holds there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,19 +39,6 @@ class SiteFit:
     @property
     def label(self) -> str:
         return f"{self.dopant.label}_{self.site}"
-
-
-def host_facts(name: str) -> HostFacts:
-    """Facts of a host.
-
-    Raises
-    ------
-    UserError
-        For an unknown host; names the nearest one.
-    """
-    if name not in HOSTS:
-        raise UserError(f"there is no host {name!r}; {nearest(name, HOSTS)}.")
-    return HOSTS[name]
 
 
 def site_fit(dopant: Dopant, site: str, host: HostFacts) -> SiteFit:
@@ -147,8 +76,8 @@ def choose_sites(dopant: Dopant, host: HostFacts, site: str = "auto") -> tuple[l
 
 
 def resolve_site(site: str, host: HostFacts) -> str:
-    """Name of a host's site, where ``"Nb"`` stands for the site of the network former."""
-    name = host.former if site == "Nb" else site
+    """Name of a host's site, where ``"Nb"`` stands for the site of the framework cation."""
+    name = host.framework_cation if site == FRAMEWORK else site
     if name not in host.cations:
         raise UserError(f"Unknown site {site!r} for {host.name}: choose auto, {' or '.join(host.cations)}.")
     return name

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from screening.door.known import families
+from screening.door.known import families, host_names
 
 PHYSICS, MACHINE, OUTPUT = "What is screened", "Where it runs", "What is written"
 
@@ -22,7 +22,7 @@ Host = Annotated[
     str | None,
     Option(
         "--host",
-        help="LiNbO3, LiTaO3, Li3NbO4; LiNbO3:congruent adds Nb_Li + 4 V_Li.",
+        help=f"{', '.join(host_names())}; LiNbO3:congruent adds Nb_Li + 4 V_Li.",
         show_default="LiNbO3",
         rich_help_panel=PHYSICS,
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from screening.chemistry.hosts import host_names
 from screening.potentials.families import table as families
 
-__all__ = ["families"]
+__all__ = ["families", "host_names"]

@@ -13,16 +13,16 @@ from screening.chemistry.compensation import (
 )
 from screening.chemistry.dopants import Dopant
 from screening.chemistry.grid import enumerate_candidates
-from screening.chemistry.sites import HOSTS
+from screening.chemistry.hosts import host_facts, host_names
 from screening.errors import CandidateFailed
 
-LNO = HOSTS["LiNbO3"]
+LNO = host_facts("LiNbO3")
 SCHEMES: tuple[Compensation, ...] = ("li_vacancy", "li_interstitial", "o_vacancy", "self")
 
 
 def charge_of(candidate: Candidate) -> int:
     """Formal charge (e) of a candidate's cell."""
-    return effective_charge(candidate.defects, HOSTS[candidate.host])
+    return effective_charge(candidate.defects, host_facts(candidate.host))
 
 
 def units(charge: int, site: str) -> dict[str, tuple[int, int, int, int]]:
@@ -119,7 +119,7 @@ DOPANTS = ["Mg", "Zr", "Ta", "Al", "W", "Fe2+", "Fe", "Na", "Ti", "Mo6+", "Sn", 
     dopants=st.lists(st.sampled_from(DOPANTS), min_size=1, max_size=3, unique=True),
     x=st.sampled_from(["0-0.25", "0.05", "1/12,0.3", "0-1", "0.5"]),
     site=st.sampled_from(["auto", "Li", "Nb"]),
-    host=st.sampled_from(sorted(HOSTS)),
+    host=st.sampled_from(sorted(host_names())),
     congruent=st.booleans(),
     n_fu=st.integers(6, 24),
     cell=st.integers(8, 40),
@@ -127,20 +127,20 @@ DOPANTS = ["Mg", "Zr", "Ta", "Al", "W", "Fe2+", "Fe", "Na", "Ti", "Mo6+", "Sn", 
 def test_every_candidate_is_neutral_in_every_cell(
     dopants: list[str], x: str, site: str, host: str, congruent: bool, n_fu: int, cell: int
 ) -> None:
-    congruent = congruent and HOSTS[host].can_be_congruent
+    congruent = congruent and host_facts(host).can_be_congruent
     text = ",".join(dopants).replace("Ta", "Nb" if host == "LiTaO3" else "Ta")
     grid = enumerate_candidates(text, x, host=host, site=site, n_fu=n_fu, compensation=SCHEMES, congruent=congruent)
     assert len({c.name for c in grid.candidates}) == len(grid.candidates)
     assert grid.candidates[0].is_pristine
     for candidate in grid.candidates:
         assert charge_of(candidate) == 0
-        assert infeasible(candidate.defects, HOSTS[host], n_fu) == ""
+        assert infeasible(candidate.defects, host_facts(host), n_fu) == ""
         try:
             other = rescale(candidate, cell)
         except CandidateFailed:
             continue
         assert charge_of(other) == 0
-        assert infeasible(other.defects, HOSTS[host], cell) == ""
+        assert infeasible(other.defects, host_facts(host), cell) == ""
         assert other.is_pristine == candidate.is_pristine
         shares, wanted = (
             {(s.element, s.site, s.charge): s.count / (c.x * c.n_fu) for s in c.dopants} for c in (other, candidate)

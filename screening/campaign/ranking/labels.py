@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from screening.chemistry.candidate import Candidate, Substitution
-from screening.chemistry.formula import amount_text, read_formula
+from screening.chemistry.formula import amount_text
+from screening.chemistry.hosts import host_facts
 
 
 def y_label(y: float) -> str:
@@ -20,12 +21,12 @@ def formula(candidate: Candidate) -> str:
     Li interstitials are counted with the Li site (``Li5/4``), vacancies by the missing amount. Amounts are exact, as
     fractions, so that what is printed can be typed back (`chemistry.formula.read_formula`).
     """
-    host = read_formula(candidate.host).amounts
+    host = host_facts(candidate.host).amounts
     defects = candidate.defects
     parts = []
     for symbol, per_unit in host.items():
         on_site = [s for s in defects.substitutions if s.site == symbol]
-        own = per_unit * candidate.n_fu - sum(s.count for s in on_site)
+        own = Fraction(per_unit * candidate.n_fu) - sum(s.count for s in on_site)
         if symbol == "Li":
             own += defects.li_interstitials - defects.li_vacancies
         if symbol == "O":

@@ -55,13 +55,7 @@ def screen_candidates(screening: Screening) -> Screened:
 def screened_elements(candidates: Sequence[Candidate], settings: Settings) -> set[str]:
     """Chemical system of a screen: the candidates' and of what touches the coating."""
     touching = partners(settings.cathode, settings.stability.electrolyte, settings.adhesion.soc)
-    return set().union(*(candidate_elements(c) for c in candidates), *touching.values())
-
-
-def candidate_elements(candidate: Candidate) -> set[str]:
-    """Elements of a candidate's compound."""
-    former = "Ta" if candidate.host == "LiTaO3" else "Nb"
-    return {"Li", former, "O"} | {s.element for s in candidate.defects.substitutions}
+    return set().union(*(c.elements for c in candidates), *touching.values())
 
 
 def _foundations(screening: Screening) -> Foundations:
@@ -76,7 +70,7 @@ def _foundations(screening: Screening) -> Foundations:
             potential_id=screening.potential_id,
             potential_corrections=screening.corrections,
             source=settings.stability.phases,
-            substitute=[candidate_elements(c) for c in screening.candidates],
+            substitute=[c.elements for c in screening.candidates],
         ),
     )
     flows.run(screening.run)

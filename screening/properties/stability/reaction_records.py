@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from screening.chemistry.crystal_facts import crystal_facts
 from screening.flags import flag
 from screening.properties.stability.phases import PhaseEnergy
 from screening.properties.stability.reactivity import Reactant, Reaction, most_reactive
-from screening.structures.crystals.crystals import crystal_facts
 from screening.structures.interfaces.cathode import cathode_composition
 
 CATHODE = ("cathode_lithiated", "cathode_delithiated")

@@ -2,42 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from math import gcd
 from typing import Any
 
 import numpy as np
-import yaml
 from ase import Atoms
 
-from screening.assets import asset
-from screening.errors import UserError
-from screening.names import nearest
-
-
-def available_crystals(role: str | None = None) -> list[str]:
-    """Names that `load_crystal` takes, sorted; only those of one role ("host", "cathode", "electrolyte") if given."""
-    names = sorted(path.stem for path in asset("datasets", "crystals").glob("*.yaml"))
-    return names if role is None else [name for name in names if crystal_facts(name)["role"] == role]
-
-
-def crystal_facts(name: str) -> dict[str, Any]:
-    """What is known of a crystal: formula, role, space group, lattice (A), sites with formal charges (e), sources.
-
-    Raises
-    ------
-    UserError
-        When there is no such crystal; names the nearest valid one.
-    """
-    names = available_crystals()
-    if name not in names:
-        raise UserError(f"there is no crystal {name!r}; {nearest(name, names)}.")
-    return dict(_read(name))
-
-
-@cache
-def _read(name: str) -> dict[str, Any]:
-    return yaml.safe_load(asset("datasets", "crystals", f"{name}.yaml").read_text(encoding="utf-8"))
+from screening.chemistry.crystal_facts import crystal_facts
 
 
 def load_crystal(name: str) -> Atoms:

@@ -10,9 +10,10 @@ import numpy.typing as npt
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from screening.chemistry.crystal_facts import crystal_facts
 from screening.chemistry.index_lists import taken
 from screening.errors import UserError
-from screening.structures.crystals.crystals import crystal_facts, load_crystal
+from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.supercells import isotropic_supercell
 
 Array = npt.NDArray[Any]

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from screening.chemistry.crystal_facts import available_crystals, crystal_facts
 from screening.errors import UserError
-from screening.structures.crystals.crystals import available_crystals, crystal_facts, formula_units, load_crystal
+from screening.structures.crystals.crystals import formula_units, load_crystal
 
 SHORTEST_BOND = {"LiNbO3": (1.8, 2.0), "Li3NbO4": (1.9, 2.2), "NCM811": (1.9, 2.05), "LPSCB": (1.95, 2.15)}
 
