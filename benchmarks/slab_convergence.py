@@ -28,6 +28,7 @@ from screening.engine.tasks import RelaxTask
 from screening.potentials.registry import load_potential
 from screening.properties.adhesion.adhesion import adhesion_flow, search_flow
 from screening.properties.adhesion.basin_hopping import lowest
+from screening.properties.adhesion.details import AdhesionDetails
 from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface, parent_flow, relax_parent
 from screening.properties.adhesion.records import adhesion_records, bulk_energies, pooled_substrates
 from screening.properties.adhesion.types import AdhesionOutcome
@@ -194,7 +195,7 @@ def _row(
     row = {"case": case, **{name: facts[name] for name in names}}
     row |= {"vacuum": case.get("vacuum", settings.interface.vacuum), "cell_height": float(parent.cut.cell.lengths()[2])}
     row |= {"rigid_J_m2": rigid, "work_of_adhesion_J_m2": work.value}
-    row |= {"coating_starts_eV": work.details["coating_starts_eV"]}
+    row |= {"coating_starts_eV": work.said(AdhesionDetails).coating_starts_eV}
     row |= {"converged": work.converged, "fmax": work.fmax, "n_force_calls": work.n_force_calls}
     print(row, flush=True)
     return row

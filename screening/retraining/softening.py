@@ -194,8 +194,7 @@ def _pairs(records: Sequence[Record], prop: str, base: str, fidelity: str) -> tu
     dft = {place(r): r for r in newest if same_scale(r.fidelity, fidelity)}
     pairs = []
     for at, record in sorted(dft.items(), key=lambda item: (item[0][0], item[0][1] or 0.0)):
-        stated = record.details.get("mlip") or {}
-        own = stated.get("value") if stated.get("fidelity") == base else None
+        own = record.mlip.value if record.mlip is not None and record.mlip.fidelity == base else None
         if own is None and at in mlip:
             own = mlip[at].value
         if own is not None and record.value is not None:

@@ -16,8 +16,10 @@ from screening.engine.tasks import Result
 from screening.errors import UserError
 from screening.fidelity import Fidelity
 from screening.potentials.families.table import SHIPPING
+from screening.typed.details import Details
 
 P = TypeVar("P", bound=Parts[str])
+D = TypeVar("D", bound=Details)
 
 VERSIONED = ("coatscreen", "torch", "ase", "pymatgen", *SHIPPING)
 
@@ -31,6 +33,14 @@ def package_versions() -> dict[str, str]:
         except ModuleNotFoundError:
             continue
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class MlipValue(Details):
+    """A potential's value of the structures of a DFT record, in the record's unit."""
+
+    fidelity: str | None = None
+    value: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +83,14 @@ class Record:
     def y(self) -> float | None:
         """State of charge (Li per cathode formula unit) of a value that there is one of at each; None otherwise."""
         y = self.details.get("y")
+        if y is not None and (isinstance(y, bool) or not isinstance(y, int | float)):
+            raise self.unfit(f"has no number but {y!r} as its y")
         return None if y is None else float(y)
+
+    @builtins.property
+    def mlip(self) -> MlipValue | None:
+        """Of a DFT record: what the potential says of the very structures that DFT was asked about."""
+        return self._said(MlipValue, self.details["mlip"]) if self.details.get("mlip") else None
 
     def parts(self, kind: type[P]) -> P:
         """The keys it rests on by their roles, for example ``record.parts(AdhesionParts[str]).coating``.
@@ -86,10 +103,30 @@ class Record:
         try:
             return kind.read(self.structure, self.details)
         except ValueError as error:
-            raise UserError(
-                f"the record of {self.property} of {self.candidate} does not rest on what such a record rests on "
-                f"({error}); put a backup of its store in place, or screen into a new folder"
-            ) from error
+            raise self.unfit(f"does not rest on what such a record rests on ({error})") from error
+
+    def said(self, kind: type[D]) -> D:
+        """Its details as the dataclass that they were written from, for example ``record.said(AdhesionDetails).area``.
+
+        Raises
+        ------
+        UserError
+            When they are not those of such a record.
+        """
+        return self._said(kind, self.details)
+
+    def unfit(self, reason: str) -> UserError:
+        """The error of a record that cannot be used; `reason` goes on from "the record of ..."."""
+        return UserError(
+            f"the record of {self.property} of {self.candidate} {reason}; put a backup of its store in place, or "
+            "screen into a new folder"
+        )
+
+    def _said(self, kind: type[D], data: Mapping[str, Any]) -> D:
+        try:
+            return kind.from_details(data)
+        except ValueError as error:
+            raise self.unfit(f"has details that cannot be read: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; keys without roles are the list that they were read from."""

@@ -14,7 +14,7 @@ from screening.config import AdhesionSettings
 from screening.engine.running.records import PotentialId, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
-from screening.properties.adhesion.details import AdhesionParts, SegregationParts
+from screening.properties.adhesion.details import AdhesionDetails, AdhesionParts, SegregationParts, VacancyOrder
 from screening.properties.adhesion.parent import EV_PER_A2, ParentInterface
 from screening.properties.adhesion.types import AdhesionOutcome, ChargeState
 from screening.properties.bulk import Crystal, DopedBulk
@@ -96,7 +96,7 @@ def adhesion_records(
         )
         shared: dict[str, Any] = {
             "flags": (*flags, *_state_flags(states, parent)),
-            "details": {**common, "y": y, "orders": [_state_details(s, pool, parent) for s in states]},
+            "details": replace(common, y=y, orders=tuple(_vacancy_order(s, pool, parent) for s in states)).to_details(),
         }
         own, lowest = {"results": used, **shared}, {"results": replace(used, coating=equilibrium), **shared}
         records += [
@@ -166,26 +166,26 @@ def _common_details(
     coating: Result,
     pool: dict[tuple[float, int], Result],
     bulk: BulkEnergies,
-) -> dict[str, Any]:
+) -> AdhesionDetails:
     full = pool.get((1.0, 0))
-    return {
+    return AdhesionDetails(
         **parent.geometry.facts(),
-        "x_interface": outcome.search.realised.x,
-        "placement": outcome.search.chosen.label,
-        "where": outcome.search.chosen.where,
-        "back_substituted": outcome.search.back_substituted,
-        "placements_eV": {t.label: t.interface.energy for t in outcome.search.trials},
-        "coating_starts_eV": {name: r.energy for name, r in outcome.coatings.items()},
-        "coating_equilibrium_eV": {name: r.energy for name, r in outcome.equilibrium.items()},
-        "surface_energy_coating_J_m2": _surface_energy(
+        x_interface=outcome.search.realised.x,
+        placement=outcome.search.chosen.label,
+        where=outcome.search.chosen.where,
+        back_substituted=outcome.search.back_substituted,
+        placements_eV={t.label: t.interface.energy for t in outcome.search.trials},
+        coating_starts_eV={name: r.energy for name, r in outcome.coatings.items()},
+        coating_equilibrium_eV={name: r.energy for name, r in outcome.equilibrium.items()},
+        surface_energy_coating_J_m2=_surface_energy(
             coating.energy, _coating_bulk_energy(outcome, parent, bulk), parent.area
         ),
-        "surface_energy_substrate_J_m2": _surface_energy(
+        surface_energy_substrate_J_m2=_surface_energy(
             None if full is None else full.energy,
             None if bulk.cathode_fu is None else bulk.cathode_fu * parent.geometry.cathode_fu,
             parent.area,
         ),
-    }
+    )
 
 
 def _coating_bulk_energy(outcome: AdhesionOutcome, parent: ParentInterface, bulk: BulkEnergies) -> float | None:
@@ -202,19 +202,18 @@ def _surface_energy(slab: float | None, reference: float | None, area: float) ->
     return None if slab is None or reference is None else (slab - reference) / (2 * area) * EV_PER_A2
 
 
-def _state_details(
-    state: ChargeState, pool: dict[tuple[float, int], Result], parent: ParentInterface
-) -> dict[str, Any]:
-    return {
-        "order": state.order,
-        "y_realised": state.y_realised,
-        "interface_eV": state.interface.energy,
-        "substrate_starts_eV": {name: r.energy for name, r in state.substrates.items()},
-        "substrate_reference_eV": pool[(state.y, state.order)].energy,
-        "li_transferred": li_transferred(state.cut, state.interface.atoms),
-        "reacted": _reacted(state, parent),
-        **contact_metrics(state.interface.atoms),
-    }
+def _vacancy_order(state: ChargeState, pool: dict[tuple[float, int], Result], parent: ParentInterface) -> VacancyOrder:
+    metrics: dict[str, Any] = contact_metrics(state.interface.atoms)
+    return VacancyOrder(
+        order=state.order,
+        y_realised=state.y_realised,
+        interface_eV=state.interface.energy,
+        substrate_starts_eV={name: r.energy for name, r in state.substrates.items()},
+        substrate_reference_eV=pool[(state.y, state.order)].energy,
+        li_transferred=li_transferred(state.cut, state.interface.atoms),
+        reacted=tuple(_reacted(state, parent)),
+        **metrics,
+    )
 
 
 def _reacted(state: ChargeState, parent: ParentInterface) -> list[str]:

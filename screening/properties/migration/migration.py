@@ -16,6 +16,7 @@ from screening.engine.tasks import NebTask, RelaxTask, Result
 from screening.flags import flag
 from screening.properties.bulk import Crystal, DopedBulk, bulk_flow
 from screening.properties.context import ScreeningContext
+from screening.properties.migration.details import DroppedHop
 from screening.properties.migration.records import BandOutcome, Migration, failed_records, migration_records
 from screening.structures.hops.hop_classes import plan_hops, symmetry_orbits
 from screening.structures.hops.hop_ends import band_ends, collapse_reason, endpoint, same_end
@@ -34,7 +35,7 @@ class _Ends:
 
     relaxed: dict[int, Result] = field(default_factory=dict)
     bad: dict[int, str] = field(default_factory=dict)
-    dropped: list[dict[str, Any]] = field(default_factory=list)
+    dropped: list[DroppedHop] = field(default_factory=list)
 
 
 def migration_flow(
@@ -127,7 +128,7 @@ def _relax_end_points(
                 chosen.append(hop)
             else:
                 start, end = network.hops[hop].start, network.hops[hop].end
-                ends.dropped.append({"from": network.labels[start], "to": network.labels[end], "reason": reason})
+                ends.dropped.append(DroppedHop(start=network.labels[start], end=network.labels[end], reason=reason))
                 open_slots.append(slot)
         if not open_slots:
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from screening.chemistry.candidate import Candidate
@@ -11,7 +11,7 @@ from screening.engine.running.records import PotentialId, Record, record_from
 from screening.engine.tasks import Result
 from screening.flags import flag
 from screening.properties.bulk import DopedBulk
-from screening.properties.migration.details import MigrationParts
+from screening.properties.migration.details import CriticalHop, DroppedHop, HopDetails, MigrationDetails, MigrationParts
 from screening.properties.migration.hop_energies import Bound, NetworkEnergies, network_energies
 from screening.properties.migration.percolation import Percolation, percolation_barrier
 from screening.structures.hops.hop_classes import Orbits, hop_classes, site_classes
@@ -54,7 +54,7 @@ class Migration:
     image_distance: float
     ends: dict[int, Result]
     bands: list[BandOutcome]
-    dropped: list[dict[str, Any]]
+    dropped: list[DroppedHop]
     flags: tuple[str, ...]
 
     @property
@@ -103,7 +103,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, potenti
                 potential_id,
                 interval=_interval(migration, dimension, found),
                 flags=tuple(flags if found else [*flags, flag("not_percolating_{dimension}d", dimension=dimension)]),
-                details={**shared, **_percolation_details(migration, energies, found)},
+                details=_percolating(shared, migration, energies, found),
             )
         )
     lowest = min(usable, key=lambda b: min(b.result.barriers))
@@ -116,7 +116,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, potenti
             potential_id,
             interval=None,
             flags=tuple(f for f in flags if f != flag("network_partial")),
-            details={**shared, "mechanism": migration.network.hops[lowest.hop].kind},
+            details=replace(shared, mechanism=migration.network.hops[lowest.hop].kind),
         )
     )
     return records
@@ -124,7 +124,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, potenti
 
 def failed_records(migration: Migration, potential_id: PotentialId) -> list[Record]:
     """The same records without a value when no hop gave a barrier."""
-    reasons = [b.reason for b in migration.bands if b.reason] + [d["reason"] for d in migration.dropped]
+    reasons = [b.reason for b in migration.bands if b.reason] + [d.reason for d in migration.dropped]
     reason = reasons[0] if reasons else "no free site but the carrier's own image lies within reach"
     return [
         _record(
@@ -141,7 +141,15 @@ def failed_records(migration: Migration, potential_id: PotentialId) -> list[Reco
     ]
 
 
-def _record(migration: Migration, prop: str, value: float | None, potential_id: PotentialId, **fields: Any) -> Record:
+def _record(
+    migration: Migration,
+    prop: str,
+    value: float | None,
+    potential_id: PotentialId,
+    *,
+    details: MigrationDetails,
+    **fields: Any,
+) -> Record:
     converged = fields.pop("converged", True) and migration.doped.result.converged
     return record_from(
         migration.candidate.name,
@@ -151,6 +159,7 @@ def _record(migration: Migration, prop: str, value: float | None, potential_id: 
         potential_id=potential_id,
         results=migration.used,
         converged=converged,
+        details=details.to_details(),
         **fields,
     )
 
@@ -175,71 +184,72 @@ def _interval(migration: Migration, dimension: int, found: Percolation | None) -
     return (min(values), max(values)) if max(values) - min(values) > 1e-6 else None
 
 
-def _percolation_details(migration: Migration, energies: NetworkEnergies, found: Percolation | None) -> dict[str, Any]:
+def _percolating(
+    shared: MigrationDetails, migration: Migration, energies: NetworkEnergies, found: Percolation | None
+) -> MigrationDetails:
     if found is None:
-        return {"mechanism": migration.network.kind}
+        return replace(shared, mechanism=migration.network.kind)
     network = migration.network
     index = energies.hops[found.critical]
     hop = network.hops[index]
     bands = {b.hop for b in migration.bands if b.usable}
-    return {
-        "mechanism": hop.kind,
-        "critical_hop": {
-            "from": network.labels[hop.start],
-            "to": network.labels[hop.end],
-            "computed": index in bands,
-            "distance": round(hop.distance, 3),
-            "dopant_distance": _rounded(hop.dopant_distance),
-        },
-        "ground_site": network.labels[found.ground_site],
+    return replace(
+        shared,
+        mechanism=hop.kind,
+        critical_hop=CriticalHop(
+            start=network.labels[hop.start],
+            end=network.labels[hop.end],
+            computed=index in bands,
+            distance=round(hop.distance, 3),
+            dopant_distance=_rounded(hop.dopant_distance),
+        ),
+        ground_site=network.labels[found.ground_site],
         # above zero: the carrier has a lower site that the percolating part does not reach over this saddle
-        "isolated_trap_depth": round(found.ground_energy - min(energies.sites), 4),
-    }
+        isolated_trap_depth=round(found.ground_energy - min(energies.sites), 4),
+    )
 
 
-def _details(migration: Migration, energies: NetworkEnergies | None) -> dict[str, Any]:
+def _details(migration: Migration, energies: NetworkEnergies | None) -> MigrationDetails:
     network = migration.network
     usable = [b for b in migration.bands if b.usable]
     low = min((migration.ends[s].energy for s in migration.ends), default=0.0)
-    details: dict[str, Any] = {
-        "mechanism": network.kind,
-        "carrier_source": network.source,
-        "hops": [_hop_details(migration, band) for band in migration.bands],
-        "dropped_hops": migration.dropped,
-        "site_energies": {network.labels[s]: round(r.energy - low, 4) for s, r in sorted(migration.ends.items())},
-        "x_barrier": migration.doped.candidate.x,
-        "image_distance": round(migration.image_distance, 3),
-        "n_atoms": len(usable[0].result.atoms if usable else network.cell),
-        "bulk": migration.doped.result.key,
-        "n_sites": len(network.sites),
-        "n_hops": len(network.hops),
-        "n_inequivalent_hops": len(set(migration.orbits.hops)),
-    }
-    if energies is not None:
-        details["saddles_from"] = {**energies.assigned, "left_out": energies.left_out}
-    return details
+    return MigrationDetails(
+        mechanism=network.kind,
+        carrier_source=network.source,
+        hops=tuple(_hop_details(migration, band) for band in migration.bands),
+        dropped_hops=tuple(migration.dropped),
+        site_energies={network.labels[s]: round(r.energy - low, 4) for s, r in sorted(migration.ends.items())},
+        x_barrier=migration.doped.candidate.x,
+        image_distance=round(migration.image_distance, 3),
+        n_atoms=len(usable[0].result.atoms if usable else network.cell),
+        bulk=migration.doped.result.key,
+        n_sites=len(network.sites),
+        n_hops=len(network.hops),
+        n_inequivalent_hops=len(set(migration.orbits.hops)),
+        saddles_from=None if energies is None else {**energies.assigned, "left_out": energies.left_out},
+    )
 
 
-def _hop_details(migration: Migration, band: BandOutcome) -> dict[str, Any]:
+def _hop_details(migration: Migration, band: BandOutcome) -> HopDetails:
     network, result = migration.network, band.result
     hop = network.hops[band.hop]
     forward, backward = result.barriers if result.image_energies else (None, None)
-    return {
-        "from": network.labels[hop.start],
-        "to": network.labels[hop.end],
-        "image": list(hop.image),
-        "kind": hop.kind,
-        "distance": round(hop.distance, 3),
-        "dopant_distance": _rounded(hop.dopant_distance),
-        "forward": _rounded(forward, 4),
-        "backward": _rounded(backward, 4),
-        "converged": result.converged,
-        "fmax": result.fmax,
-        "n_force_calls": result.n_force_calls,
-        "used": band.usable,
-        "note": band.reason or "",
-        "flags": list(result.atoms.info.get("flags", [])),
-    }
+    return HopDetails(
+        start=network.labels[hop.start],
+        end=network.labels[hop.end],
+        image=hop.image,
+        kind=hop.kind,
+        distance=round(hop.distance, 3),
+        dopant_distance=_rounded(hop.dopant_distance),
+        forward=_rounded(forward, 4),
+        backward=_rounded(backward, 4),
+        converged=result.converged,
+        fmax=result.fmax,
+        n_force_calls=result.n_force_calls,
+        used=band.usable,
+        note=band.reason or "",
+        flags=tuple(result.atoms.info.get("flags", [])),
+    )
 
 
 def _rounded(value: float | None, digits: int = 3) -> float | None:

@@ -6,16 +6,14 @@ then the computed hop that is most like it stands for it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from screening.engine.running.records import Record
 from screening.engine.tasks import Result
-from screening.errors import UserError
-from screening.properties.migration.details import MigrationParts
+from screening.properties.migration.details import CriticalHop, HopDetails, MigrationDetails, MigrationParts
 from screening.structures.elements import by_element, element_order
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun
@@ -29,13 +27,13 @@ class _Hop:
     """A computed hop: its place in the record's list, its facts, and what it is chosen for."""
 
     number: int
-    facts: Mapping[str, Any]
+    facts: HopDetails
     chosen_as: tuple[str, ...]
-    stands_for: Mapping[str, Any] | None = None
+    stands_for: CriticalHop | None = None
 
     @property
     def ends(self) -> list[str]:
-        return [self.facts["from"], self.facts["to"]]
+        return [self.facts.start, self.facts.end]
 
 
 def hop_jobs(screen: ScreenedRun, candidate: str) -> Plan:
@@ -45,34 +43,32 @@ def hop_jobs(screen: ScreenedRun, candidate: str) -> Plan:
         return Plan(missing=[f"{candidate}: no migration barrier in the run"])
     bands = [screen.result(key) for key in record.parts(MigrationParts[str]).bands]
     plan = Plan()
-    made = record.details.get("carrier_source") == "made"
-    used = [n for n, hop in enumerate(record.details["hops"]) if hop["used"]]
+    details = record.said(MigrationDetails)
+    made = details.carrier_source == "made"
+    used = [n for n, hop in enumerate(details.hops) if hop.used]
     if len(used) != len(bands) or not all(band.images for band in bands):
-        raise UserError(
-            f"the record of {record.property} of {candidate} has {len(used)} hops that were used with "
-            f"{sum(bool(band.images) for band in bands)} bands; put a backup of its store in place, or screen into a "
-            "new folder"
-        )
+        raise record.unfit(f"has {len(used)} hops that were used and {sum(bool(b.images) for b in bands)} bands")
+    if silent := [n for n in used if details.hops[n].barriers is None]:
+        raise record.unfit(f"does not say the barriers of its hop {silent[0]}")
     band_of = dict(zip(used, bands, strict=True))
-    for hop in _chosen(record, used):
+    for hop in _chosen(details, record.value, used):
         for charge in MADE_CHARGES if made else (0,):
             plan.jobs += _jobs(candidate, hop, band_of[hop.number], charge, suffix=f"-q{charge}" if made else "")
     return plan
 
 
-def _chosen(record: Record, used: Sequence[int]) -> list[_Hop]:
+def _chosen(details: MigrationDetails, value: float | None, used: Sequence[int]) -> list[_Hop]:
     """The critical and the lowest of the usable hops."""
-    hops: list[dict[str, Any]] = record.details["hops"]
-    if record.details.get("n_inequivalent_hops") == 1 and record.value is not None:
-        value = record.value
-        nearest = min(used, key=lambda n: abs(max(hops[n]["forward"], hops[n]["backward"]) - value))
+    hops = details.hops
+    if details.n_inequivalent_hops == 1 and value is not None:
+        nearest = min(used, key=lambda n: abs(_higher(hops[n]) - value))
         return [_Hop(number=nearest, facts=hops[nearest], chosen_as=("critical", "lowest"))]
-    lowest = min(used, key=lambda n: min(hops[n]["forward"], hops[n]["backward"]))
-    critical = record.details.get("critical_hop")
+    lowest = min(used, key=lambda n: min(hops[n].barriers or (np.inf,)))
+    critical = details.critical_hop
     if critical is None:  # nothing percolates: only single hops are known
         return [_Hop(number=lowest, facts=hops[lowest], chosen_as=("lowest",))]
     number = _most_like(critical, hops, used)
-    same = [hops[number]["from"], hops[number]["to"]] == [critical["from"], critical["to"]]
+    same = hops[number].sites == critical.sites
     words = ("critical", "lowest") if number == lowest else ("critical",)
     chosen = [_Hop(number=number, facts=hops[number], chosen_as=words, stands_for=None if same else critical)]
     if number != lowest:
@@ -80,19 +76,22 @@ def _chosen(record: Record, used: Sequence[int]) -> list[_Hop]:
     return chosen
 
 
-def _most_like(critical: Mapping[str, Any], hops: Sequence[Mapping[str, Any]], used: Sequence[int]) -> int:
+def _higher(hop: HopDetails) -> float:
+    return max(hop.barriers or (-np.inf,))
+
+
+def _most_like(critical: CriticalHop, hops: Sequence[HopDetails], used: Sequence[int]) -> int:
     """The hop itself where it was computed; otherwise the nearest in length, then in distance from the dopant, then
     the highest: a critical hop is one with a high saddle."""
-    ends = (critical["from"], critical["to"])
-    own = [n for n in used if (hops[n]["from"], hops[n]["to"]) == ends]
+    own = [n for n in used if hops[n].sites == critical.sites]
     if own:
-        return max(own, key=lambda n: max(hops[n]["forward"], hops[n]["backward"]))
+        return max(own, key=lambda n: _higher(hops[n]))
 
     def unlike(n: int) -> tuple[float, float, float]:
         hop = hops[n]
-        apart = abs((hop["dopant_distance"] or 0.0) - (critical["dopant_distance"] or 0.0))
-        length = abs(hop["distance"] - critical["distance"])
-        return round(length, 1), round(apart, 1), -max(hop["forward"], hop["backward"])
+        apart = abs((hop.dopant_distance or 0.0) - (critical.dopant_distance or 0.0))
+        length = abs((hop.distance or 0.0) - (critical.distance or 0.0))
+        return round(length, 1), round(apart, 1), -_higher(hop)
 
     return min(used, key=unlike)
 
@@ -104,7 +103,7 @@ def _jobs(candidate: str, hop: _Hop, band: Result, charge: int, *, suffix: str) 
     place = f"{candidate}/hop-{hop.number}"
     details: dict[str, Any] = {"hop": hop.ends, "chosen_as": list(hop.chosen_as)}
     if hop.stands_for is not None:
-        details["stands_for"] = [hop.stands_for["from"], hop.stands_for["to"]]
+        details["stands_for"] = list(hop.stands_for.sites)
     # the potential knows no charge: its energies belong to the neutral cell
     energies = band.image_energies if charge == 0 else [None] * len(images)
     ends = [

@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from screening.engine.running.records import Record
-from screening.errors import UserError
-from screening.properties.adhesion.details import AdhesionParts
+from screening.properties.adhesion.details import AdhesionDetails, AdhesionParts, VacancyOrder
 from screening.structures.elements import by_element
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun, plain_details
@@ -26,9 +25,11 @@ def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
             plan.missing.append(f"{candidate}: no adhesion at y = {label} in the run")
             continue
         state, interface, substrate, slab = _chosen(record)
-        area = float(record.details["area"])
+        area = record.said(AdhesionDetails).area
+        if area is None:
+            raise record.unfit("does not say the area of its cell")
         common: dict[str, Any] = {"candidate": candidate, "relax": "atoms", "slab": True}
-        at = plain_details(y=y, y_realised=state["y_realised"], order=state["order"], area=area)
+        at = plain_details(y=y, y_realised=state.y_realised, order=state.order, area=area)
         for role, key in (("interface", interface), ("substrate", substrate)):
             result = screen.result(key)
             details = at if role == "interface" else {k: v for k, v in at.items() if k != "y_realised"}
@@ -56,15 +57,21 @@ def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
     return plan
 
 
-def _chosen(record: Record) -> tuple[dict[str, Any], str, str, str]:
+def _chosen(record: Record) -> tuple[VacancyOrder, str, str, str]:
     """State of charge with the lowest substrate, and the keys of its interface, its substrate and of the coating."""
-    states: list[dict[str, Any]] = record.details["orders"]
+    states = record.said(AdhesionDetails).orders
     parts = record.parts(AdhesionParts[str])
     if not len(states) == len(parts.interfaces) == len(parts.substrates):
-        raise UserError(
-            f"the record of {record.property} of {record.candidate} has {len(states)} vacancy orders with "
-            f"{len(parts.interfaces)} interfaces and {len(parts.substrates)} substrates; put a backup of its store in "
-            "place, or screen into a new folder"
+        raise record.unfit(
+            f"has {len(states)} vacancy orders, {len(parts.interfaces)} interfaces and {len(parts.substrates)} "
+            "substrates"
         )
-    best = min(range(len(states)), key=lambda i: (states[i]["substrate_reference_eV"], states[i]["order"]))
+    known = [
+        (state.substrate_reference_eV, state.order, index)
+        for index, state in enumerate(states)
+        if state.substrate_reference_eV is not None
+    ]
+    if len(known) < max(len(states), 1):
+        raise record.unfit("does not say the energies of its substrates")
+    best = min(known)[-1]
     return states[best], parts.interfaces[best], parts.substrates[best], parts.coating

@@ -8,6 +8,7 @@ from typing import Any
 
 from screening.engine.running.records import Record
 from screening.flags import flag
+from screening.properties.adhesion.details import AdhesionDetails
 from screening.properties.adhesion.parent import EV_PER_A2
 from screening.training_data.calculation import Calculation
 from screening.validation.records.finished_jobs import SAME_Y, FinishedJobs, NotThere, dft_record
@@ -62,7 +63,7 @@ def _records(
 ) -> Iterator[Record]:
     for prop, unit, factor in (("work_of_adhesion", "J/m2", -EV_PER_A2 / area), ("adhesion_energy", "eV", 1.0)):
         like = jobs.potential(candidate, prop, y)
-        n_orders = len(like.details.get("orders", ())) if like else 0
+        n_orders = len(like.said(AdhesionDetails).orders) if like else 0
         yield dft_record(
             jobs,
             candidate,

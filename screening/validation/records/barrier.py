@@ -19,6 +19,7 @@ from typing import Any
 
 from screening.engine.running.records import Record
 from screening.flags import flag
+from screening.properties.migration.details import MigrationDetails
 from screening.training_data.calculation import Calculation
 from screening.validation.records.finished_jobs import FinishedJobs, NotThere, dft_record
 
@@ -86,12 +87,12 @@ def barrier_record(jobs: FinishedJobs, candidate: str) -> Record:
     hop = _critical(jobs, candidate, like)
     path, others = _counting_path(jobs, candidate, hop)
     sites = hop.sites
-    ground = str(like.details.get("ground_site", ""))
-    shift, from_potential = _above_ground(like, path, ground)
+    own_details = like.said(MigrationDetails)
+    ground = own_details.ground_site or ""
+    shift, from_potential = _above_ground(own_details, like.value, path, ground)
     which = min((0, 1), key=lambda end: (sites[end] != ground, path.ends[end]))
-    critical = like.details.get("critical_hop", {})
-    stand_in = {critical.get("from"), critical.get("to")} != set(sites)
-    own = _own_hop(like, sites)
+    critical = own_details.critical_hop.sites if own_details.critical_hop else (None, None)
+    own = own_details.barriers_between(*sites)
     return dft_record(
         jobs,
         candidate,
@@ -103,12 +104,12 @@ def barrier_record(jobs: FinishedJobs, candidate: str) -> Record:
         mlip_value=None if own is None else own[which] + shift[which],
         flags=(
             flag("critical_hop_only"),
-            *([flag("critical_hop_stand_in")] if stand_in else []),
+            *([flag("critical_hop_stand_in")] if set(critical) != set(sites) else []),
             *([flag("site_energies_mlip")] if from_potential else []),
         ),
         details={
             "hop": list(sites),
-            "stands_for": [critical.get("from"), critical.get("to")],
+            "stands_for": list(critical),
             "ground_site": ground,
             "counted_from": sites[which],
             "end_above_ground_site": shift[which],
@@ -131,13 +132,13 @@ def lowest_hop_record(jobs: FinishedJobs, candidate: str) -> Record:
     like = jobs.potential(candidate, "lowest_hop_barrier")
     if like is None or like.value is None:
         raise NotThere(f"the run has no lowest hop barrier of {candidate}")
-    used = [h for h in like.details.get("hops", []) if h.get("used") and h.get("forward") is not None]
+    used = [(min(h.barriers), h) for h in like.said(MigrationDetails).hops if h.used and h.barriers is not None]
     if not used:
         raise NotThere("the run's record does not say which hop is the lowest")
-    lowest = min(used, key=lambda h: min(h["forward"], h["backward"]))
-    hop = _find(written_hops(jobs, candidate), lowest["from"], lowest["to"])
+    _, lowest = min(used, key=lambda pair: pair[0])
+    hop = _find(written_hops(jobs, candidate), lowest.sites)
     if hop is None:
-        raise NotThere(f"the lowest hop {lowest['from']}-{lowest['to']} was not written")
+        raise NotThere(f"the lowest hop {lowest.start}-{lowest.end} was not written")
     path, others = _counting_path(jobs, candidate, hop)
     return dft_record(
         jobs,
@@ -161,8 +162,8 @@ def _place(job: Mapping[str, Any]) -> str:
     return str(job["name"]).rpartition("/")[0]
 
 
-def _find(hops: Sequence[WrittenHop], start: object, end: object) -> WrittenHop | None:
-    return next((hop for hop in hops if set(hop.sites) == {start, end}), None)
+def _find(hops: Sequence[WrittenHop], sites: Hop) -> WrittenHop | None:
+    return next((hop for hop in hops if set(hop.sites) == set(sites)), None)
 
 
 def _chosen(hops: Sequence[WrittenHop], reason: str) -> WrittenHop | None:
@@ -178,15 +179,16 @@ def _critical(jobs: FinishedJobs, candidate: str, like: Record) -> WrittenHop:
     hops = written_hops(jobs, candidate)
     if not hops:
         raise NotThere(f"the manifest lists no band of {candidate}")
-    critical = like.details.get("critical_hop", {})
-    exact = _find(hops, critical.get("from"), critical.get("to")) or _chosen(hops, "critical")
+    details = like.said(MigrationDetails)
+    critical = details.critical_hop
+    exact = (_find(hops, critical.sites) if critical else None) or _chosen(hops, "critical")
     if exact is not None:
         return exact
     assert like.value is not None
     value = like.value
 
     def distance(hop: WrittenHop) -> float:
-        own = _own_hop(like, hop.sites)
+        own = details.barriers_between(*hop.sites)
         return float("inf") if own is None else abs(max(own) - value)
 
     return min(hops, key=distance)
@@ -240,28 +242,22 @@ def _path(jobs: FinishedJobs, candidate: str, hop: WrittenHop, charge: int) -> H
     return HopPath(sites=hop.sites, charge=charge, ends=ends, saddle=saddle, used=used)
 
 
-def _own_hop(like: Record, sites: Hop) -> tuple[float, float] | None:
-    """The potential's barriers of a hop from its first and from its second site, eV."""
-    for row in like.details.get("hops", []):
-        if row.get("forward") is None:
-            continue
-        if (row["from"], row["to"]) == sites:
-            return float(row["forward"]), float(row["backward"])
-        if (row["to"], row["from"]) == sites:
-            return float(row["backward"]), float(row["forward"])
-    return None
+def _above_ground(own: MigrationDetails, value: float, path: HopPath, ground: str) -> tuple[tuple[float, float], bool]:
+    """How far both ends lie above the ground site (0 for the ground site itself), and whether the potential says so.
 
-
-def _above_ground(like: Record, path: HopPath, ground: str) -> tuple[tuple[float, float], bool]:
-    """How far both ends lie above the ground site (0 for the ground site itself), and whether the potential says so."""
+    Parameters
+    ----------
+    own, value
+        Details and value (eV) of the potential's record.
+    """
     if ground in path.sites:
         return (0.0, 0.0), False
-    known = like.details.get("site_energies", {})
+    known = own.site_energies
     if ground in known and all(site in known for site in path.sites):
-        first, second = (float(known[site]) - float(known[ground]) for site in path.sites)
+        first, second = (known[site] - known[ground] for site in path.sites)
         return (first, second), True
-    own = _own_hop(like, path.sites)
-    if own is None or like.value is None:
+    barriers = own.barriers_between(*path.sites)
+    if barriers is None:
         raise NotThere(f"the run does not say how far the hop {path.sites[0]}-{path.sites[1]} lies above site {ground}")
     # the ground site was not relaxed itself (it equals one that was): its energy follows from the potential's barrier
-    return (like.value - own[0], like.value - own[1]), True
+    return (value - barriers[0], value - barriers[1]), True

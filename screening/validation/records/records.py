@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from screening.engine.running.records import Record
+from screening.errors import UserError
 from screening.training_data.calculation import Calculation
 from screening.validation.jobs import Manifest
 from screening.validation.records import stability as dft_stability
@@ -73,7 +74,7 @@ def records_from(
     def attempt(candidate: str, prop: str, make: Callable[[], list[Record]], y: float | None = None) -> None:
         try:
             found.extend(make())
-        except NotThere as reason:
+        except (NotThere, UserError) as reason:
             missing.append(Missing(candidate=candidate, property=prop, reason=str(reason), y=y))
 
     for name in jobs.candidates:
