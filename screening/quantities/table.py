@@ -1,7 +1,11 @@
-"""The table of properties. To add one, write an entry here and let a property of screening/properties make its records.
+"""The table of properties: what is computed of a candidate, in which unit, and how it is ranked, shown and explained.
 
-From an entry follow: the columns of ranking.csv and ranking.json with their unit, those of MLflow and of the terminal,
-weight and threshold in the settings and in `screen rank`, the score, the comparison with DFT and docs/columns.md.
+To add one, write an entry here (`screening.quantities.property` says what it may hold), let screening/properties make
+records of that name and unit, and make docs/columns.md again. From the entry follow the columns of ranking.csv,
+ranking.json and MLflow with their unit, those of the terminal, weight and threshold in the settings and in
+`screen rank`, the score, the panel of the figure and the comparison with DFT. A record of a property that has no entry
+is in ranking.csv as well, behind everything else.
+
 The order is that in which properties are collected, scored and listed.
 """
 

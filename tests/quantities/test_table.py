@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from screening.campaign.outputs import unit_of
+from screening.campaign.ranking.rows import Ranking
 from screening.errors import UserError
 from screening.quantities import table
 from screening.quantities.property import Header, Property, Score, Threshold, column_name
@@ -25,11 +26,13 @@ def test_the_document_is_that_of_the_table() -> None:
     assert DOCUMENT.read_text(encoding="utf-8") == columns_document()
 
 
-def test_no_two_properties_share_a_name_or_a_setting() -> None:
+def test_no_two_properties_share_a_name_a_setting_or_a_column() -> None:
     names = [entry.name for entry in table.PROPERTIES]
     limits = [entry.limit for entry in table.with_threshold()]
     assert len(set(names)) == len(names)
     assert len(set(limits)) == len(limits)
+    columns = Ranking(rows=(), soc=(1.0, 0.0), settings=RankingSettings()).columns()
+    assert len(set(columns)) == len(columns)
     assert table.find("work_of_adhesion") is not None
     assert table.find("band_gap") is None
 
