@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -243,3 +244,25 @@ def test_the_worst_of_what_should_be_small_is_its_largest_value_also_where_dft_r
     assert rows["LiNbO3"]["swelling_max_percent"] == 4.0  # DFT at one state of charge says nothing about the worst
     assert "max_from_mlip:swelling" in rows["LiNbO3"]["flags"]
     assert [a.column for a in ranking.agreement if a.column.startswith("swelling_max")] == ["swelling_max_percent"]
+
+
+def test_the_interval_of_a_score_is_drawn_from_the_worst_state_of_charge(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "PROPERTIES", (*table.PROPERTIES, toy_properties.SWELLING))
+    host, magnesium = candidates()[:2]
+    given = {
+        (host.name, 1.0): (1.0, None), (host.name, 0.0): (5.0, None),
+        (magnesium.name, 1.0): (0.5, (0.0, 1.0)), (magnesium.name, 0.0): (3.5, (3.0, 4.0)),
+    }  # fmt: skip
+    changed = [
+        replace(r, value=given[r.candidate, r.details["y"]][0], interval=given[r.candidate, r.details["y"]][1])
+        if r.property == "swelling"
+        else r
+        for r in records()
+        if r.property != "ionic_conductivity" and r.candidate in (host.name, magnesium.name)
+    ]
+    settings = RankingSettings().model_copy(update={"max_swelling": None})
+    row = rank(changed, [host, magnesium], SOC, settings).flat()[0]
+    assert row["candidate"] == magnesium.name
+    assert (row["swelling_max_percent_low"], row["swelling_max_percent_high"]) == (3.0, 4.0)
+    # five ranked properties; the gain over the host's 5 is between 1 and 2
+    assert 1 / 2 / 5 <= row["score_low"] < row["score"] < row["score_high"] <= 2 / 2 / 5
