@@ -36,6 +36,8 @@ _DARK, _GREY, _SMALL_PRINT, _STRIPE = "#222222", "#9A9A9A", "#666666", "#F3F3F3"
 _WHY_UNRANKED = ("missing", "failed", "unconverged", "reacted", "removed", "not_percolating_3d")
 _STATE = re.compile(r"_y([0-9.]+)_")
 
+_OWN = "open: the potential's own value"
+
 _REASON_LINE = 0.42
 """Height of a line of small print, in rows."""
 
@@ -122,13 +124,21 @@ def ranking_figure(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Fig
     for axis, objective in zip(axes, objectives, strict=True):
         _panel(axis, objective, rows, edges, host)
     _name_rows(axes[0], rows, edges, reasons)
-    handles = [line for line in axes[0].get_lines() if not str(line.get_label()).startswith("_")]
-    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False, fontsize=9)
-    if title:
-        figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+    _legend(figure, title)
     footnote = wrap(_FOOTNOTE.format(intervals=", or ".join(intervals(objectives))), _FOOTNOTE_WIDTH)
     figure.supxlabel("\n".join(footnote), x=0.01, ha="left", fontsize=8, color=_SMALL_PRINT)
     return figure
+
+
+def _legend(figure: Figure, title: str) -> None:
+    """Title, and below it what each kind of point and line is, once."""
+    lines = [line for axis in figure.axes for line in axis.get_lines()]
+    named = {str(line.get_label()): line for line in lines if not str(line.get_label()).startswith("_")}
+    look: Any = {"frameon": False, "fontsize": 9, "title_fontsize": 11, "alignment": "left", "columnspacing": 1.5}
+    labels = sorted(named, key=lambda label: label == _OWN)
+    figure.legend(
+        [named[label] for label in labels], labels, loc="outside upper left", title=title, ncols=len(named) or 1, **look
+    )
 
 
 def _panel(
@@ -154,6 +164,7 @@ def _panel(
     axis.set_title(objective.name.replace("_", " "), fontsize=9.5)
     axis.set_xlabel(f"{objective.unit.replace('m2', 'm²')}\n{better}", fontsize=9)
     axis.tick_params(axis="x", labelsize=9)
+    axis.locator_params(axis="x", nbins=5 if len(series) > 1 else 3)
     axis.tick_params(axis="y", length=0)
     axis.spines[["top", "right", "left"]].set_visible(False)
 
@@ -191,7 +202,8 @@ def _points(axis: Axes, series: Series, rows: Sequence[Mapping[str, Any]], place
         axis.plot([row[series.name] for _, row in shown], [place for place, _ in shown], label=label, **style)
         own = [(p, r[series.own]) for p, r in shown if r.get(series.own) not in (None, r[series.name])]
         if own:
-            axis.plot([v for _, v in own], [p for p, _ in own], label="_own", markerfacecolor="white", **style)
+            hollow = style | {"markersize": 7, "markerfacecolor": "white", "zorder": 2.5}
+            axis.plot([v for _, v in own], [p for p, _ in own], label=_OWN, **hollow)
 
 
 def _name_rows(

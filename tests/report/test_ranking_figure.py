@@ -131,6 +131,7 @@ def test_the_potentials_own_value_stands_hollow_beside_what_replaces_it(rows):
     hollow = {to_hex(line.get_markerfacecolor()): line.get_xdata().tolist()[:1] for line in axis.get_lines()
               if line.get_marker() == "o" and len(line.get_xdata())}  # fmt: skip
     assert hollow == {"#222222": [0.7], "#ffffff": [0.6]}
+    assert [text.get_text() for text in axis.figure.legends[0].get_texts()][-1] == "open: the potential's own value"
 
 
 def test_nothing_to_draw_is_drawn(rows):
