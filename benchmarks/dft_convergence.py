@@ -54,9 +54,15 @@ def compute(work: Path, cutoff: float, grid: int, cells: Sequence[Atoms]) -> lis
     return found
 
 
+def _forces(calculation: Calculation) -> np.ndarray:
+    """eV/A, (N, 3); GPAW always gives them."""
+    assert calculation.final.forces is not None
+    return calculation.final.forces
+
+
 def compare(name: str, these: Sequence[Calculation], reference: Sequence[Calculation]) -> dict[str, Any]:
     """Differences of forces (eV/A) and of the energy between both cells (meV/atom) from the reference."""
-    forces = np.concatenate([t.final.forces - r.final.forces for t, r in zip(these, reference, strict=True)])
+    forces = np.concatenate([_forces(t) - _forces(r) for t, r in zip(these, reference, strict=True)])
     step = [(c[1].energy - c[0].energy) / len(c[0].atoms) for c in (these, reference)]
     return {
         "settings": name,

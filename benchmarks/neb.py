@@ -273,7 +273,7 @@ def campaign(potential: Potential) -> dict[str, Any]:
     bands = [band_task(*hop.relaxed(ends), N_IMAGES) for hop in hops]
     results = run_tasks(bands, [hop.name for hop in hops], counted, None)
     wall = time.perf_counter() - started
-    rows = []
+    rows: list[dict[str, Any]] = []
     for hop, result in zip(hops, results, strict=True):
         side = run_ase(LBFGS, hop.cold(), potential, N_IMAGES)
         barrier = float(max(result.image_energies) - result.image_energies[0])
@@ -319,6 +319,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     runs = document.setdefault("runs", {})
     if arguments.case:
         first, last = (ase.io.read(file) for file in arguments.case)
+        assert isinstance(first, Atoms)
+        assert isinstance(last, Atoms)
         cases = iter([HopCase(name=" to ".join(arguments.case), initial=first, final=last)])
     else:
         cases = hop_cases(potential, arguments.only)

@@ -92,9 +92,9 @@ def definitions(phases: Phases, doped: dict[str, int], energy: float) -> list[di
         rows.append(
             {
                 "definition": label,
-                "host": _window(lambda r=rivals: hull.stable_range(HOST, host.energy_per_atom, r)),
-                "doped_own": _window(lambda e=entries: hull.stable_range(doped, energy, e)),
-                "doped_pinned": _window(lambda e=entries: hull.pinned_window(doped, e)),
+                "host": _window(partial(hull.stable_range, HOST, host.energy_per_atom, rivals)),
+                "doped_own": _window(partial(hull.stable_range, doped, energy, entries)),
+                "doped_pinned": _window(partial(hull.pinned_window, doped, entries)),
             }
         )
     return rows

@@ -22,6 +22,8 @@ from screening.potentials.base import Evaluation, Potential
 class CountingPotential:
     """A potential that counts the structures it evaluates and the seconds it takes."""
 
+    batch_atoms: int  # unset, so that the engine keeps as many in flight for every potential
+
     def __init__(self, potential: Potential) -> None:
         self.potential = potential
         self.name = potential.name

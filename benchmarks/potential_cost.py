@@ -36,7 +36,7 @@ def package_calculator(name: str) -> Any:
 
     model, _, modal = name.removeprefix("sevennet-").partition(":")
     keyword = {"0": "7net-0", "l3i5": "7net-l3i5", "mf-0": "7net-mf-0"}[model]
-    return SevenNetCalculator(keyword, device="cpu", **({"modal": modal} if modal else {}))
+    return SevenNetCalculator(keyword, device="cpu", modal=modal or None)
 
 
 def seconds(call: Any) -> float:

@@ -34,12 +34,14 @@ Start = Literal["cold", "warm"]
 OUR_SIDES = ("descent", "search")
 
 
-def row_of(name: str, runs: Run) -> dict[str, Any]:
+def row_of(name: str, runs: Mapping[str, Any]) -> dict[str, Any]:
     """One row. Our figures are those of the search where there was one; ASE's those of its better optimiser from the
     given start: converged before not, then fewer calls."""
     descent, lbfgs, fire, n_atoms = runs["descent"], runs["lbfgs"], runs.get("fire"), runs["n_atoms"]
     ours, displaced = runs.get("search", descent), runs.get("lbfgs_displaced")
-    best = min([run for run in (lbfgs, fire) if run is not None], key=lambda run: (not run["converged"], run["calls"]))
+    best: Run = min(
+        [run for run in (lbfgs, fire) if run is not None], key=lambda run: (not run["converged"], run["calls"])
+    )
 
     def above(run: Run, other: Run) -> float:
         return float(1000 * (run["energy_eV"] - other["energy_eV"]) / n_atoms)

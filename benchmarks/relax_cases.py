@@ -120,7 +120,7 @@ class Builder:
 
     def pristine_interface(self) -> Atoms:
         """The pristine interface at the registry and gap of strongest rigid contact."""
-        return _best_contact(self.potential)
+        return _best_contact(self.potential)  # type: ignore[arg-type] # every potential is hashable by its identity
 
     def _placed(self, case: Case) -> Atoms:
         interface = self.pristine_interface()

@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms, units
@@ -39,7 +39,7 @@ ANNEALS, ANNEAL_STEPS, TIME_STEP = 2, 300, 2.0
 class AsCalculator(Calculator):
     """One of our potentials as an ASE calculator, for molecular dynamics."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces"]
+    implemented_properties = ["energy", "forces"]  # noqa: RUF012 - the name and type are ASE's
 
     def __init__(self, potential: Potential) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def hops(first: Result, relax: Any, fmax: float, change: dict[str, Any]) -> Iter
     flow = basin_hopping(first, settings, recipe={"benchmark": "slab_minima"}, hops=GENERATIONS)
     tasks = next(flow)
     for generation in range(GENERATIONS):
-        results = [relax(task.atoms) for task in tasks]
+        results = [relax(task.atoms) for task in tasks if isinstance(task, RelaxTask)]
         for result in results:
             yield {"way": f"hop, {settings.move}", "generation": generation, **facts(result)}
         try:

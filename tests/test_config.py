@@ -70,4 +70,4 @@ def test_unreadable_values_of_soc() -> None:
 
 def test_settings_do_not_change_after_loading() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        Settings().seed = 2
+        Settings().seed = 2  # type: ignore[misc]

@@ -79,7 +79,7 @@ def test_the_table_holds_no_flag_that_nothing_makes() -> None:
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         inside = [*calls(tree, "flag")] if path.name != "flags.py" else []
-        made |= {n.value for call in inside for n in ast.walk(call) if isinstance(n, ast.Constant)}
+        made |= {str(n.value) for call in inside for n in ast.walk(call) if isinstance(n, ast.Constant)}
         if path.name == "collect.py":  # picks between two forms before the call
             made |= {n.value for n in ast.walk(tree) if isinstance(n, ast.Constant) and n.value in FLAGS}
     origins = {"dft:{what}", "simulated:{what}", "corrected:{what}"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pytest
 from ase.build import bulk, fcc111
@@ -9,6 +11,7 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from dft_errors import deal, hop_rows, separation_rows, surface_energy
 
+from screening.potentials.base import Potential
 from screening.training_data.training_set import LabelledFrame
 
 
@@ -60,7 +63,7 @@ def test_a_hop_is_told_from_either_end_and_by_charge():
 
     frames = {"Mg-a": cell(0, -5.0), "Mg-saddle": cell(2, -4.0), "Mg-b": cell(1, -5.5)}
     frames |= {"Mg-a-1": cell(0, -1.0), "Mg-saddle-1": cell(2, 0.5), "pulled-0.0": cell(0, 0.0)}
-    rows = [(r["charge"], r["from"], r["dft"], r["flat"]) for r in hop_rows(frames, {"flat": Flat()})]
+    rows = [(r["charge"], r["from"], r["dft"], r["flat"]) for r in hop_rows(frames, {"flat": cast(Potential, Flat())})]
     assert rows == [(0, "a", 1.0, 2.0), (0, "b", 1.5, 1.0), (-1, "a", 1.5, 2.0)]
 
 
@@ -76,14 +79,14 @@ def test_separation_is_counted_from_the_largest_distance():
         atoms = fcc111("Cu", (1, 1, 2), vacuum=5.0)
         atoms.calc = SinglePointCalculator(atoms, energy=energy)
         pulled[f"pulled-{distance}"] = atoms
-    near, far = separation_rows(pulled, {"flat": Flat()})
+    near, far = separation_rows(pulled, {"flat": cast(Potential, Flat())})
     area = np.linalg.norm(np.cross(*atoms.cell.array[:2]))
     assert near["dft"] == pytest.approx(-2.0 / area * 16.0217663, rel=1e-6)
     assert (far["dft"], near["flat"]) == (0.0, 0.0)
     for half, energy in (("cathode", -0.5), ("coating", -0.25)):
         pulled[f"alone-{half}"] = fcc111("Cu", (1, 1, 1), vacuum=5.0)
         pulled[f"alone-{half}"].calc = SinglePointCalculator(pulled[f"alone-{half}"], energy=energy)
-    apart = separation_rows(pulled, {"flat": Flat()})[-1]
+    apart = separation_rows(pulled, {"flat": cast(Potential, Flat())})[-1]
     assert apart["separation_A"] == "alone"
     assert apart["dft"] == pytest.approx(0.25 / area * 16.0217663, rel=1e-6)
     assert apart["flat"] == pytest.approx(5.0 / area * 16.0217663, rel=1e-6)

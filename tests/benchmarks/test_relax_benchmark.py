@@ -37,7 +37,8 @@ def alloy() -> Atoms:
 def test_ase_pays_one_evaluation_per_geometry_of_a_full_cell(potential: AsePotential, alloy: Atoms) -> None:
     calculator = peers.CountingCalculator(potential, stress=True)
     alloy.calc = calculator
-    optimizer = LBFGS(FrechetCellFilter(alloy), logfile=None)
+    moved: Any = FrechetCellFilter(alloy)  # ASE's optimisers take filters as well
+    optimizer = LBFGS(moved, logfile=None)
     optimizer.run(fmax=0.0, steps=5)
     assert calculator.n_calls == optimizer.nsteps + 1
 
@@ -161,6 +162,6 @@ def test_a_warm_bulk_start_is_the_cold_one_in_the_cell_of_its_parent(potential: 
 
 
 def test_table_is_markdown_and_leaves_gaps_empty() -> None:
-    rows = [{"a": "x", "b": 1.234}, {"a": "y", "b": None}]
+    rows: list[dict[str, Any]] = [{"a": "x", "b": 1.234}, {"a": "y", "b": None}]
     text = peers.table(rows, {"a": "name", "b": "value"}, {"b": ".1f"})
     assert text.splitlines() == ["| name | value |", "|---|---|", "| x | 1.2 |", "| y |  |"]

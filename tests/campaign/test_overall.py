@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -23,8 +24,14 @@ COST = Estimate(
 )
 
 
-def snapshot(tasks: int, calls: int, atoms: int, seconds: float, **more: float) -> Progress:
-    fields = {"tasks_total": tasks, "flows_total": 2, "busy_s": seconds, "elapsed_s": seconds, "seconds_left": 0.0}
+def snapshot(tasks: int, calls: int, atoms: int, seconds: float, **more: Any) -> Progress:
+    fields: dict[str, Any] = {
+        "tasks_total": tasks,
+        "flows_total": 2,
+        "busy_s": seconds,
+        "elapsed_s": seconds,
+        "seconds_left": 0.0,
+    }
     return replace(NOTHING, tasks_done=tasks, n_force_calls=calls, atom_calls=calls * atoms, **(fields | more))
 
 
@@ -100,7 +107,7 @@ def test_what_the_store_answers_is_not_left_to_do() -> None:
 
 
 def test_nothing_is_promised_before_anything_was_measured() -> None:
-    (first,) = told(("host", [snapshot(0, 0, 10, 0.0, seconds_left=None)]))  # type: ignore[arg-type]
+    (first,) = told(("host", [snapshot(0, 0, 10, 0.0, seconds_left=None)]))
     assert first.seconds_left is None
     assert "left" not in describe(first)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -41,7 +42,8 @@ class Script:
     """Stands for the queue: answers each stage with prepared outcomes and notes what was asked."""
 
     def __init__(self, *answers: Mapping[str, FlowOutcome]) -> None:
-        self.answers, self.asked = list(answers), []
+        self.answers = list(answers)
+        self.asked: list[Any] = []
 
     def __call__(self, flows: dict[str, Flow]) -> Mapping[str, FlowOutcome]:
         self.asked.append(sorted(flows))
@@ -58,7 +60,7 @@ def screened() -> Screened:
         result=first,
         coating=first,
         registry=(0, 0),
-        gap=2.0,  # type: ignore[arg-type]
+        gap=2.0,
     )
     return Screened(parent=parent)
 

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -96,7 +97,14 @@ def test_a_file_that_is_no_yaml_is_refused(tmp_path: Path) -> None:
 
 def test_a_corrupt_store_is_named_and_left_alone(tmp_path: Path) -> None:
     """The folder of the same campaign with a damaged store: nothing is deleted, and the message says what to do."""
-    options = {"dopants": "Mg", "x": "1/12", "preset": "quick", "config": None, "device": "cpu", "overrides": {}}
+    options: dict[str, Any] = {
+        "dopants": "Mg",
+        "x": "1/12",
+        "preset": "quick",
+        "config": None,
+        "device": "cpu",
+        "overrides": {},
+    }
     campaign = prepare(**options, out=tmp_path / "run", workers=1)
     campaign.out.mkdir()
     summary = f"fingerprint: {campaign.fingerprint}\n"

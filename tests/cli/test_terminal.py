@@ -97,18 +97,19 @@ def test_no_width_loses_a_name_or_a_number(tmp_path, columns):
 
 
 def test_a_pipe_has_no_edge():
-    console = WholeConsole(file=io.StringIO())
-    console.print("word " * 100)
-    assert console.file.getvalue().count("\n") == 1
+    file = io.StringIO()
+    WholeConsole(file=file).print("word " * 100)
+    assert file.getvalue().count("\n") == 1
 
 
 def test_cells_are_never_cut_and_brackets_never_markup(monkeypatch):
-    console = WholeConsole(file=io.StringIO(), force_terminal=True, width=20, color_system=None)
+    file = io.StringIO()
+    console = WholeConsole(file=file, force_terminal=True, width=20, color_system=None)
     table = Table("candidate", "formula")
     table.add_row(NAMES[0], "[Li0.833Mg0.083]NbO3")
     console.print(table)
     console.print("[Li0.833Mg0.083]NbO3 :x:")
-    text = console.file.getvalue()
+    text = file.getvalue()
     assert NAMES[0] in text
     assert text.count("[Li0.833Mg0.083]NbO3") == 2
     assert ":x:" in text
@@ -116,10 +117,11 @@ def test_cells_are_never_cut_and_brackets_never_markup(monkeypatch):
 
 
 def test_a_wide_terminal_keeps_its_width():
-    console = WholeConsole(file=io.StringIO(), force_terminal=True, width=200, color_system=None)
+    file = io.StringIO()
+    console = WholeConsole(file=file, force_terminal=True, width=200, color_system=None)
     console.print(ranking_table([row(NAMES[0])]))
     console.print(Text("a " * 150))
-    assert max(len(line) for line in console.file.getvalue().splitlines()) <= 200
+    assert max(len(line) for line in file.getvalue().splitlines()) <= 200
 
 
 def test_dumb_and_colourless_terminals(monkeypatch, capsys):

@@ -30,6 +30,7 @@ from screening.validation.jobs import read_manifest
 from screening.validation.plan.bulk import bulk_jobs
 from screening.validation.plan.screened import ScreenedRun
 from screening.validation.programs import load_validation_settings
+from screening.validation.vasp.settings import VaspSettings
 
 TOYS = Path(__file__).parents[1] / "toys"
 HOST = "LiNbO3"
@@ -148,6 +149,7 @@ def check_delithiated(found: Validated, name: str) -> None:
 def check_files(found: Validated, name: str) -> None:
     """POSCAR, moments and U of every written job are those of the atoms that are marked."""
     settings = load_validation_settings("kim2026")
+    assert isinstance(settings, VaspSettings)
     rows = {job["name"]: job for job in read_manifest(found.folder).jobs}
     for job, atoms in found.jobs_of(name).items():
         folder, row = found.folder / name / job, rows[f"{name}/{job}"]

@@ -149,7 +149,8 @@ def test_the_first_ranking_shows_both_values_and_which_of_them_are_simulated(loo
     assert before is not None
     assert not [name for name in before.columns if "simulated" in name]
     for candidate in (HOST, MG):
-        row, flags = after.loc[candidate], after.loc[candidate, "flags"].split(";")
+        row = after.loc[candidate]
+        flags = str(row["flags"]).split(";")
         assert {"simulated:work_of_adhesion", "simulated:migration_barrier", "single_point"} <= set(flags)
         for name in ("work_of_adhesion_y1", "work_of_adhesion_y0.333", "work_of_adhesion_min"):
             assert row[f"{name}_J_m2"] == row[f"{name}_simulated_J_m2"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -116,7 +117,7 @@ class Watched:
         self.started: list[str] = []
         self.finished: list[str] = []
 
-    def start(self, task: Task, key: str, checkpoint: Checkpoint | None) -> object:
+    def start(self, task: Task, key: str, checkpoint: Checkpoint | None) -> Any:
         system = start_system(task, key, checkpoint)
         self.started.append(key)
         result: Callable[[], Result] = system.result
@@ -162,13 +163,13 @@ def test_atoms_in_flight_stay_within_the_limit(mixed: list[Task]) -> None:
 
 def test_the_potential_says_how_much_may_be_in_flight(emt: CalculatorPotential, mixed: list[Task]) -> None:
     """A batch that grows lets more systems in, one that is 1 keeps a single system under way."""
-    emt.batch_atoms = 1  # type: ignore[attr-defined]
+    emt.batch_atoms = 1
     run_tasks(mixed[2:4], ["a", "b"], emt, None)
     assert {size for size, _ in emt.batches} == {1}
     evaluate, emt.batches = emt.evaluate, []
 
     def grow(structures: Sequence[Atoms], *, stress: bool = False) -> object:
-        emt.batch_atoms = 1000  # type: ignore[attr-defined]
+        emt.batch_atoms = 1000
         return evaluate(structures, stress=stress)
 
     emt.evaluate = grow  # type: ignore[method-assign,assignment]

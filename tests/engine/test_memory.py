@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pytest
@@ -202,7 +203,7 @@ def niobate_tasks() -> list[Task]:
 
 def test_chgnet_in_batches_equals_chgnet_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after running out of memory in the middle, with systems that enter while others are under way."""
-    potential = load_potential("chgnet", "cpu", self_check=False)
+    potential: Any = load_potential("chgnet", "cpu", self_check=False)
     tasks = niobate_tasks()
     keys = [str(index) for index in range(len(tasks))]
     alone = run_tasks(tasks, keys, potential, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -50,7 +50,8 @@ def minimum(atoms: Atoms, potential: CalculatorPotential, *, full: bool) -> Atom
     """Minimum by ASE, with the same calculator."""
     atoms = atoms.copy()
     atoms.calc = potential.factory()
-    BFGS(FrechetCellFilter(atoms) if full else atoms, logfile=None).run(fmax=1e-4, steps=500)
+    moved: Any = FrechetCellFilter(atoms) if full else atoms  # ASE's optimisers take filters as well
+    BFGS(moved, logfile=None).run(fmax=1e-4, steps=500)
     return atoms
 
 

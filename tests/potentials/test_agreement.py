@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,7 +102,7 @@ def test_unknown_element_is_reported_not_raised(caplog):
 
 
 def test_batch_shrinks_when_memory_runs_out_and_no_work_is_lost(monkeypatch):
-    potential = load_potential("chgnet", "cpu", self_check=False)
+    potential: Any = load_potential("chgnet", "cpu", self_check=False)
     everything = structures() * 3
     expected = [result.energy for result in potential.evaluate(everything)]
     compute, sizes = type(potential)._evaluate_batch, []

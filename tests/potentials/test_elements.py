@@ -1,6 +1,7 @@
 """Elements that the potentials know, against what their own files say."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def test_chgnet_knows_the_elements_whose_embedding_was_trained():
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_loaded_potential_agrees(name):
-    potential = load_potential(name, "cpu", self_check=False)
+    potential: Any = load_potential(name, "cpu", self_check=False)
     assert potential.elements == {atomic_numbers[symbol] for symbol in supported_elements(name)}
 
 

@@ -128,6 +128,7 @@ def test_crystal_without_forces_fails_the_check():
 
     class Flat:
         name, checkpoint_sha256, device, corrections = "flat", "flat", "cpu", "own-hull"
+        batch_atoms = 1
 
         def evaluate(self, structures, *, stress=False):
             import numpy as np

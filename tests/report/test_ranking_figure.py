@@ -128,8 +128,8 @@ def test_candidates_of_one_composition_are_told_apart_by_their_names(rows):
 def test_the_potentials_own_value_stands_hollow_beside_what_replaces_it(rows):
     replaced = rows[0] | {"migration_barrier_eV": 0.7, "migration_barrier_mlip_eV": 0.6}
     axis = ranking_figure([replaced]).axes[BARRIER]
-    hollow = {to_hex(line.get_markerfacecolor()): line.get_xdata().tolist()[:1] for line in axis.get_lines()
-              if line.get_marker() == "o" and len(line.get_xdata())}  # fmt: skip
+    hollow = {to_hex(line.get_markerfacecolor()): np.asarray(line.get_xdata()).tolist()[:1] for line in axis.get_lines()
+              if line.get_marker() == "o" and np.size(line.get_xdata())}  # fmt: skip
     assert hollow == {"#222222": [0.7], "#ffffff": [0.6]}
     assert [text.get_text() for text in axis.figure.legends[0].get_texts()][-1] == "open: the potential's own value"
 

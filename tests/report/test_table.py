@@ -57,9 +57,9 @@ class FakeRanking:
 
 
 def show(renderable, width):
-    console = Console(width=width, file=io.StringIO(), force_terminal=False)
-    console.print(renderable)
-    return console.file.getvalue()
+    file = io.StringIO()
+    Console(width=width, file=file, force_terminal=False).print(renderable)
+    return file.getvalue()
 
 
 @pytest.mark.parametrize("width", [100, 120, 140])
@@ -129,9 +129,14 @@ def test_a_row_with_two_intervals_fits_one_line_of_a_hundred_columns():
 
 
 def test_top_keeps_the_pristine_host_and_the_unranked():
-    console = Console(width=120, file=io.StringIO())
-    print_ranking(console, FakeRanking(), top=1, skipped=[{"label": "Zr4+ on Li", "x": 0.25, "reason": "no Li left"}])
-    text = console.file.getvalue()
+    file = io.StringIO()
+    print_ranking(
+        Console(width=120, file=file),
+        FakeRanking(),
+        top=1,
+        skipped=[{"label": "Zr4+ on Li", "x": 0.25, "reason": "no Li left"}],
+    )
+    text = file.getvalue()
     assert "Zr_Nb-iLi-1of12" not in text
     for word in (
         "Mg_Li-vLi-1of12",
@@ -147,9 +152,9 @@ def test_top_keeps_the_pristine_host_and_the_unranked():
 
 
 def test_flags_are_explained_on_request():
-    console = Console(width=160, file=io.StringIO())
-    print_ranking(console, FakeRanking(), explain=True)
-    text = " ".join(console.file.getvalue().split())
+    file = io.StringIO()
+    print_ranking(Console(width=160, file=file), FakeRanking(), explain=True)
+    text = " ".join(file.getvalue().split())
     assert "What the flags mean" in text
     assert "did not reach its force threshold" in text
     assert "--explain" not in text

@@ -3,6 +3,7 @@
 import sys
 from subprocess import run
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_zero_points_are_found_and_become_part_of_the_checkpoint(tmp_path):
 def taught_outcome(tmp_path_factory):
     """CHGNet taught by SevenNet-0 on five crystals, with LiNbO3 held out."""
     folder = tmp_path_factory.mktemp("taught")
-    epochs = []
+    epochs: list[Any] = []
     asked = settings(folder, taught(6), name="taught", held_out=["LiNbO3"], epochs=EPOCHS, reference_crystals=CRYSTALS)
     return SimpleNamespace(outcome=retrain(asked, epochs.append), epochs=epochs, data=asked.data[0])
 

@@ -23,6 +23,7 @@ class CalculatorPotential:
     checkpoint_sha256 = "0" * 64
     device = "cpu"
     corrections = "own-hull"
+    batch_atoms: int  # unset where a test does not set it: the engine then takes its own limit
 
     def __init__(self, factory: Callable[[], Calculator] = EMT) -> None:
         self.factory = factory

@@ -33,7 +33,7 @@ def load(name: str, device: str, **facts: str) -> Potential:
     return potential
 
 
-chgnet.load = load
+chgnet.load = load  # type: ignore[assignment]
 
 if __name__ == "__main__":
     from screening.cli.app import main

@@ -6,9 +6,8 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ase import Atoms
 from ase.calculators.emt import EMT
-from ase.io import read, write
+from ase.io import iread, write
 from ase.optimize import BFGS
 
 from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method
@@ -37,7 +36,7 @@ class EmtEngine:
             return
         (folder / "started.txt").write_text("started")
         facts = json.loads((folder / "calculation.json").read_text())
-        images: list[Atoms] = read(folder / "start.extxyz", ":")
+        images = list(iread(folder / "start.extxyz"))
         for atoms in images:
             if self.refused in atoms.get_chemical_symbols():
                 raise CalculationFailed(f"{self.refused} does not converge")
@@ -55,7 +54,7 @@ class EmtEngine:
 
     def read(self, folder: Path) -> list[Calculation]:
         try:
-            images: list[Atoms] = read(folder / "result.extxyz", ":")
+            images = list(iread(folder / "result.extxyz"))
         except Exception as error:
             raise CalculationUnreadable(f"{folder}: {error}") from error
         method = Method(engine="emt", functional="emt")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 TITLES = ("PAW_PBE Mg_pv 13Apr2007", "PAW_PBE O 08Apr2002")
 VALENCES = (8.0, 6.0)
@@ -41,7 +42,7 @@ class Run:
 RELAX = {"NSW": 200, "IBRION": 2, "ISIF": 2, "EDIFFG": -0.02}
 
 
-def relaxation(*steps: Step, **parameters) -> Run:
+def relaxation(*steps: Step, **parameters: Any) -> Run:
     """A relaxation with conjugate gradients, at most 200 steps and forces below 0.02 eV/A."""
     return Run(steps=list(steps), parameters={**RELAX, **parameters})
 
@@ -98,7 +99,7 @@ def outcar(run: Run, *, reached: bool = False, stopped: bool = False, echo: str 
     return "\n".join([*lines, " General timing and accounting informations for this job:", ""])
 
 
-def write(folder: Path, run: Run, **more) -> Path:
+def write(folder: Path, run: Run, **more: Any) -> Path:
     """Write vasprun.xml, and OUTCAR where `more` says what it holds."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vasprun.xml").write_text(vasprun(run))

@@ -75,6 +75,7 @@ class Loop:
     def tracked(self) -> list[Run]:
         client = MlflowClient(tracking_uri=f"sqlite:///{self.folder / 'mlflow.db'}")
         experiment = client.get_experiment_by_name("coatscreen")
+        assert experiment is not None
         return list(client.search_runs([experiment.experiment_id]))
 
     def campaign(self, run: str) -> Run:

@@ -1,5 +1,8 @@
 """A toy energy model for phases: a sum over elements, and a bonus per anion in a compound."""
 
+from collections.abc import Callable, Generator
+from typing import Any
+
 from ase import Atoms
 
 from screening.engine.tasks import RelaxTask, Result
@@ -16,15 +19,17 @@ def toy_energy(atoms: Atoms) -> float:
 
 
 def toy_answer(task: RelaxTask) -> Result:
-    fields = {"fmax": 0.01, "converged": True, "n_steps": 3, "n_force_calls": 3, "wall_s": 0.1}
-    return Result(key="k", atoms=task.atoms, energy=toy_energy(task.atoms), **fields)
+    return Result(
+        key="k", atoms=task.atoms, energy=toy_energy(task.atoms), fmax=0.01, converged=True, n_steps=3, n_force_calls=3,
+        wall_s=0.1,
+    )  # fmt: skip
 
 
-def phase(name: str, composition: dict[str, int], energy_per_atom: float, **changes) -> PhaseEnergy:
+def phase(name: str, composition: dict[str, int], energy_per_atom: float, **changes: Any) -> PhaseEnergy:
     return PhaseEnergy(name=name, formula=name, composition=composition, energy_per_atom=energy_per_atom, **changes)
 
 
-def run(flow, answer):
+def run(flow: Generator[Any, Any, Any], answer: Callable[[Any], Any]) -> Any:
     """Drive a flow; `answer` turns a task into a result."""
     try:
         tasks = next(flow)

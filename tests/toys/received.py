@@ -3,6 +3,7 @@
 import os
 import pickle
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ class Bomb:
     def __init__(self, mark: Path) -> None:
         self.mark = mark
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (f"touch '{self.mark}'",)
 
 
@@ -57,7 +58,7 @@ def bare(path: Path, mark: Path) -> None:
 PLANTS = [zipped, hidden, hidden_in_sevennet, old_format, bare]
 
 
-def write_card(folder: Path, family: str, checkpoint: str, /, **changes) -> None:
+def write_card(folder: Path, family: str, checkpoint: str, /, **changes: Any) -> None:
     """A card that agrees with what lies there: whoever sends a checkpoint also writes its checksum."""
     content = {
         "kind": "finetuned",

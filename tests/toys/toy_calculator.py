@@ -3,7 +3,11 @@
 Called as ``ase:toy_calculator:soft_spheres`` with this folder on PYTHONPATH. No number from it means anything.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.neighborlist import neighbor_list
 from ase.stress import full_3x3_to_voigt_6_stress
@@ -14,13 +18,22 @@ PER_ATOM = -7.0
 """eV; every atom of every element has it, so that no composition is favoured."""
 
 
+ALL_CHANGES = tuple(all_changes)
+
+
 class SoftSpheres(Calculator):
     """Every pair repels weakly."""
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - the name and type are ASE's
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=tuple(all_changes)) -> None:
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Any = tuple(all_changes),
+    ) -> None:
         super().calculate(atoms, properties, system_changes)
+        assert atoms is not None
         i, d, vectors = neighbor_list("idD", atoms, CUTOFF)
         energies = HEIGHT * np.exp(-((d / WIDTH) ** 2))
         pull = (-2.0 / WIDTH**2 * energies)[:, None] * vectors  # force on i, away from j

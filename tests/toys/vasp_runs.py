@@ -7,7 +7,9 @@ those of the potential, so that it is used for nothing but the reading and judgi
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from ase import Atoms
 from pymatgen.core import Lattice, Structure
 from pymatgen.io.vasp.inputs import Incar, Kpoints, Poscar
 
@@ -32,7 +34,7 @@ class PaperLike:
     cutoff: float = 500.0
     hubbard: dict = field(default_factory=lambda: {"Ni": NIO_U})
 
-    def expected(self, atoms):
+    def expected(self, atoms: Atoms) -> Method:
         symbols = set(atoms.get_chemical_symbols())
         return Method(
             engine="vasp",
@@ -52,7 +54,7 @@ def nickel_oxide(seed: int = 0, amplitude: float = 0.08) -> Structure:
     return structure
 
 
-def write_inputs(folder: Path, structure: Structure, **tags) -> Path:
+def write_inputs(folder: Path, structure: Structure, **tags: Any) -> Path:
     """INCAR, KPOINTS, POSCAR, POTCAR.spec as pymatgen writes them, and vpmdk's BCAR."""
     folder.mkdir(parents=True, exist_ok=True)
     Poscar(structure).write_file(folder / "POSCAR")
@@ -63,7 +65,7 @@ def write_inputs(folder: Path, structure: Structure, **tags) -> Path:
     return folder
 
 
-def look_like_vasp(folder: Path, *, u: float = NIO_U, gga: str = "PE", encut: float = 500.0, **changes) -> Path:
+def look_like_vasp(folder: Path, *, u: float = NIO_U, gga: str = "PE", encut: float = 500.0, **changes: Any) -> Path:
     """Turn vpmdk's outputs into those of VASP 6: generator, electrons, parameters and POTCAR titles; no other marks.
 
     Parameters

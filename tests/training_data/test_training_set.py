@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -14,7 +16,7 @@ def labelled(formula, candidate="", *, fidelity=DFT, charge=0, forces=True, seed
     rng = np.random.default_rng(seed)
     atoms = Atoms(formula, cell=[5, 5, 5], pbc=True)
     atoms.positions = rng.uniform(0, 5, (len(atoms), 3))
-    results = {"energy": float(rng.normal())}
+    results: dict[str, Any] = {"energy": float(rng.normal())}
     if forces:
         results["forces"] = rng.normal(size=(len(atoms), 3))
     atoms.calc = SinglePointCalculator(atoms, **results)

@@ -122,7 +122,7 @@ def test_anchors_of_a_reasonable_file_are_fine(tmp_path: Path) -> None:
 
 
 def test_one_weight_of_zero_leaves_its_objective_out() -> None:
-    settings = Settings(ranking={"weights": {"work_of_adhesion": 0}})  # type: ignore[arg-type]
+    settings = Settings(ranking={"weights": {"work_of_adhesion": 0}})
     assert active_weights(settings.ranking.weights) == pytest.approx(
         {"migration_barrier": 1 / 3, "oxidation_driving_force": 1 / 3, "e_above_hull": 1 / 3}
     )

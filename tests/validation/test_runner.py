@@ -1,6 +1,7 @@
 """The run loop with a real engine (EMT) on real jobs."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_failures_do_not_stop_the_others(tmp_path):
     jobs = [job("c/pt", crystal("Pt")), job("c/fe", bulk("Fe", cubic=True)), job("c/cu"),
             job("c/large", crystal().repeat((2, 2, 2))), job("c/late", after=("c/pt",))]  # fmt: skip
     write_all(jobs, tmp_path, engine)
-    events = []
+    events: list[Any] = []
     outcomes = {o.name: o for o in run_jobs(jobs, engine, tmp_path, max_atoms=20, on_event=events.append)}
     assert {name: o.status for name, o in outcomes.items()} == {
         "c/pt": "failed", "c/fe": "failed", "c/cu": "done", "c/large": "skipped", "c/late": "skipped",
@@ -209,7 +210,8 @@ def five_jobs():
 
 
 def test_engine_that_is_not_there_stops_at_the_first_job(tmp_path):
-    engine, events = Failing(EngineUnusable("the VASP command 'x' does not exist.")), []
+    engine = Failing(EngineUnusable("the VASP command 'x' does not exist."))
+    events: list[Any] = []
     write_all(five_jobs(), tmp_path, engine)
     with pytest.raises(UserError, match="does not exist"):
         run_jobs(five_jobs(), engine, tmp_path, on_event=events.append)
@@ -218,7 +220,8 @@ def test_engine_that_is_not_there_stops_at_the_first_job(tmp_path):
 
 def test_command_that_dies_at_once_in_job_after_job_is_not_started_for_all(tmp_path):
     died = CommandDied("it ended with exit code 3; its last words: the licence is gone")
-    engine, events = Failing(died, died, died, died), []
+    engine = Failing(died, died, died, died)
+    events: list[Any] = []
     write_all(five_jobs(), tmp_path, engine)
     with pytest.raises(UserError, match=r"3 jobs in a row.*the licence is gone"):
         run_jobs(five_jobs(), engine, tmp_path, on_event=events.append)

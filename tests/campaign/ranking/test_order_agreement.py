@@ -44,5 +44,6 @@ def test_the_order_of_candidates_does_not_matter():
     rng = np.random.default_rng(0)
     one, two = rng.normal(size=7), rng.normal(size=7)
     order = rng.permutation(7)
-    a, b = agreement("x", one, two, sign=1), agreement("x", one[order], two[order], sign=1)
+    a = agreement("x", one.tolist(), two.tolist(), sign=1)
+    b = agreement("x", one[order].tolist(), two[order].tolist(), sign=1)
     assert (a.spearman, a.kendall, a.top_agreement) == pytest.approx((b.spearman, b.kendall, b.top_agreement))

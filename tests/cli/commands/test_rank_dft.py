@@ -60,8 +60,8 @@ def run(tmp_path, monkeypatch):
     folder.mkdir(parents=True)
     store = RecordStore(folder / "store.db")
     for name, values in VALUES.items():
-        for prop, value in zip(PROPERTIES, values, strict=True):
-            store.put_record(made(name, prop, value))
+        for prop, number in zip(PROPERTIES, values, strict=True):
+            store.put_record(made(name, prop, number))
     settings = Settings(adhesion={"soc": [1.0]})
     write_summary(
         folder / "summary.yaml", status="finished", settings=settings, candidates=list(candidates()), dopants="Mg,Zr",

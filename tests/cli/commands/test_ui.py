@@ -73,11 +73,15 @@ def test_a_taken_port_is_one_sentence(tmp_path, monkeypatch):
         ui_command(host="127.0.0.1", port=taken.getsockname()[1])
 
 
+class SilentHandler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_) -> None:
+        pass
+
+
 @pytest.fixture
 def answering():
     """Address of a server that answers, if only that it knows no such page."""
-    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    server.RequestHandlerClass.log_message = lambda *_: None
+    server = http.server.HTTPServer(("127.0.0.1", 0), SilentHandler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

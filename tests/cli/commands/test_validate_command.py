@@ -19,6 +19,7 @@ from screening.door.validate import pick_settings
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
+from screening.validation.gpaw.settings import GpawSettings
 
 PROPERTIES = {
     "work_of_adhesion": ("J/m2", 1.0),
@@ -188,7 +189,9 @@ def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, 
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "gpaw", raising=False)
     monkeypatch.setattr(gpaw_engine, "find_spec", lambda name: name == "gpaw" or None)
-    engine = gpaw_engine.GpawEngine(load_validation_settings("gpaw-pbe"))
+    settings = load_validation_settings("gpaw-pbe")
+    assert isinstance(settings, GpawSettings)
+    engine = gpaw_engine.GpawEngine(settings)
     with pytest.raises(UserError, match="no_such_libxc" if broken else "GPAW_SETUP_PATH"):
         engine.check()
     monkeypatch.delitem(sys.modules, "gpaw", raising=False)

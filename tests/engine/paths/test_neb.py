@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -84,7 +85,7 @@ def barrier_of_ase(task: NebTask) -> float:
     images = [task.initial.copy() for _ in range(task.n_images + 1)] + [task.final.copy()]
     for image in images:
         image.calc = EMT()
-    neb = NEB(images, k=task.spring, climb=True, method="improvedtangent")
+    neb: Any = NEB(images, k=task.spring, climb=True, method="improvedtangent")
     neb.interpolate("idpp", mic=True)
     assert BFGS(neb, logfile=None).run(fmax=0.01, steps=200)
     return max(image.get_potential_energy() for image in images) - task.initial_energy

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,7 +108,7 @@ def run(tmp_path):
 
 
 def test_flows_get_their_results_in_order_and_shared_tasks_are_computed_once(run, tmp_path):
-    seen = []
+    seen: list[Any] = []
     outcomes = run(
         {"a": flow([task(1), task(2)], [task(3)]), "b": flow([task(2), task(1), task(2)]), "empty": flow([])},
         on_progress=seen.append,
@@ -130,7 +131,7 @@ def test_flows_get_their_results_in_order_and_shared_tasks_are_computed_once(run
 
 def test_stored_results_are_not_computed_again(run, tmp_path):
     first = run({"a": flow([task(1)], [task(2)])})
-    seen = []
+    seen: list[Any] = []
     second = run({"a": flow([task(1)], [task(2)], [task(3)])}, on_progress=seen.append)
     assert log_of(tmp_path) == ["1", "2", "3"]
     assert second["a"].value[:2] == first["a"].value
@@ -151,7 +152,7 @@ def test_one_failure_stops_one_flow(run, tmp_path, caplog):
         yield []
         raise KeyError("typo")
 
-    done = []
+    done: list[Any] = []
     outcomes = run(
         {
             "crash": flow([task(5, trouble="raise")]),

@@ -21,10 +21,12 @@ def tasks() -> list[Task]:
     del first[0], last[0]
     rattled = perfect.copy()
     rattled.rattle(0.05, seed=0)
-    energies = {"initial_energy": 0.4, "final_energy": 0.4}
+    band = NebTask(
+        recipe={}, initial=first, final=last, n_images=1, fmax=0.5, max_steps=3, initial_energy=0.4, final_energy=0.4
+    )
     return [
         RelaxTask(recipe={}, atoms=rattled, fmax=0.05),
-        NebTask(recipe={}, initial=first, final=last, n_images=1, fmax=0.5, max_steps=3, **energies),
+        band,
         RelaxTask(recipe={}, atoms=rattled, cell="full", max_steps=1),
     ]
 

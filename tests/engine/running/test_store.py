@@ -1,6 +1,7 @@
 import sqlite3
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def decorated() -> Atoms:
 
 
 def make_result(key: str = "123e45", **changes) -> Result:
-    fields = {
+    fields: dict[str, Any] = {
         "key": key,
         "atoms": decorated(),
         "energy": -1 / 3,
@@ -111,7 +112,7 @@ def test_putting_again_replaces(tmp_path):
 
 
 def record(**changes) -> Record:
-    fields = {
+    fields: dict[str, Any] = {
         "candidate": "LiNbO3",
         "property": "migration_barrier",
         "value": 1 / 3,

@@ -36,7 +36,7 @@ def drive(flow: Flow[list[Record]], answer: Answer) -> tuple[list[Record], list[
     results: list[Result] | None = None
     while True:
         try:
-            tasks = flow.send(results)  # type: ignore[arg-type]
+            tasks = flow.send(results)
         except StopIteration as stop:
             return stop.value, rounds
         rounds.append(tasks)

@@ -14,8 +14,9 @@ X, Y, Z = (1, 0, 0), (0, 1, 0), (0, 0, 1)
 ORIGIN = (0, 0, 0)
 
 
-def edge(start: int, end: int, image: tuple[int, int, int], saddle: float) -> Edge:
-    return Edge(start=start, end=end, image=image, saddle=saddle)
+def edge(start: int, end: int, image: tuple[int, ...], saddle: float) -> Edge:
+    a, b, c = image
+    return Edge(start=start, end=end, image=(a, b, c), saddle=saddle)
 
 
 def test_chain_percolates_in_one_direction_only():

@@ -1,5 +1,7 @@
 """Hulls: analytic toy systems, agreement with pymatgen, and invariants."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, GrandPotPDEntry, PDEntry, PhaseDiagram
@@ -192,7 +194,7 @@ def test_an_added_phase_never_widens_a_window(seed):
 
 def test_profile_is_piecewise_linear_and_matches_the_single_voltage(binary):
     amounts = {"Li": 1, "F": 1}
-    rows = hull.driving_force_profile(amounts, -2.0, binary, low=1.0, high=4.6)
+    rows: list[Any] = hull.driving_force_profile(amounts, -2.0, binary, low=1.0, high=4.6)
     assert [row["voltage"] for row in rows] == pytest.approx([1.0, 2.0, 4.0, 4.6])
     for voltage in (1.3, 2.5, 4.3):
         between = np.interp(voltage, [r["voltage"] for r in rows], [r["driving_force"] for r in rows])

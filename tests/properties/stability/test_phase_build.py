@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import pytest
 from phase_toys import phase
@@ -53,14 +54,15 @@ def test_a_stopped_build_keeps_what_was_finished(tmp_path, monkeypatch):
         build_energies(CHGNET, out, work=work, phases=SMALL)
     assert not out.exists()
     monkeypatch.setattr(phase_build, "write_energies", real)
-    seen = []
+    seen: list[Any] = []
     build_energies(CHGNET, out, work=work, phases=SMALL, on_progress=seen.append)
     assert seen[-1].tasks_reused == 4
     assert seen[-1].n_force_calls == 0
 
 
 def test_a_build_may_start_from_another_one_and_ends_in_the_same_crystals(tmp_path):
-    cold, warm = [], []
+    cold: list[Any] = []
+    warm: list[Any] = []
     first = build_energies(CHGNET, tmp_path / "a.json", work=tmp_path / "a", phases=SMALL, on_progress=cold.append)
     second = build_energies(
         CHGNET, tmp_path / "b.json", work=tmp_path / "b", phases=SMALL, start=tmp_path / "a",

@@ -96,7 +96,7 @@ def test_origin_changes_with_the_content(tmp_path: Path, oxides) -> None:
 
 
 def test_every_kind_of_entry_and_both_layouts_are_read(tmp_path: Path) -> None:
-    rocksalt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.2), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    rocksalt = Structure.from_spacegroup("Fm-3m", Lattice.cubic(4.2), ["Mg", "O"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     shift = ConstantEnergyAdjustment(-2.0)
     whole = ComputedStructureEntry(rocksalt, -46.0, energy_adjustments=[shift], entry_id="mine")
     older = {"composition": {"Mg": 1, "S": 1}, "energy": -7.0, "correction": -0.5}
@@ -386,7 +386,7 @@ def test_the_newest_snapshot_wins(tmp_path: Path, niobates) -> None:
 
 
 def test_structures_are_not_stored(tmp_path: Path, oxides) -> None:
-    lithium = Structure(Lattice.cubic(3.4), ["Li", "Li"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    lithium = Structure(Lattice.cubic(3.4), ["Li", "Li"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     whole = ComputedStructureEntry(lithium, -3.9, entry_id="mp-9-GGA")
     phases = entries_from_mp({"O"}, cache=tmp_path, fetch=Fetch([*oxides, whole]), today=DAY)
     assert next(p for p in phases if p.name == "Li").key == "mp-9-GGA"

@@ -1,6 +1,7 @@
 """Reactions of two materials: by hand, against pymatgen's interface reactions, and invariants."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,7 +165,7 @@ def test_closed_reactions_agree_with_pymatgen(seed, own):
         check_minimum(reaction, pymatgen_kinks(model, one, two))
         if reaction.energy < -1e-4:
             reacting += 1
-            expected = diagram.get_decomposition(_mixture(one, two, reaction.mixing))
+            expected: dict[Any, float] = diagram.get_decomposition(_mixture(one, two, reaction.mixing))
             assert _by_atoms(reaction.products, entries) == pytest.approx(
                 {e.name: amount for e, amount in expected.items() if amount > 1e-7}, abs=1e-6
             )
@@ -205,7 +206,7 @@ def test_open_reactions_agree_with_pymatgen(seed, voltage, own):
             reacting += 1
             mixture = _mixture(one, two, reaction.mixing)
             rest = Composition({el: n for el, n in mixture.items() if el != LI})
-            expected = grand.get_decomposition(rest)
+            expected: dict[Any, float] = grand.get_decomposition(rest)
             amounts = {e.name: x * rest.num_atoms for e, x in expected.items() if x > 1e-7}
             assert _by_atoms(reaction.products, entries, without="Li") == pytest.approx(amounts, abs=1e-6)
     assert reacting >= 2
@@ -297,12 +298,12 @@ def test_twelve_elements_and_hundreds_of_phases_are_exact():
     cathode = reactant("Li9Ni8Co1Mn1O20")
     electrolyte = reactant("Li12P2S10ClBr")
     reaction = most_reactive(cathode, electrolyte, entries)
-    ends = [
+    one, two = (
         Reactant(name=r.name, composition=r.composition, energy_per_atom=hull.decompose(r.composition, entries).energy)
         for r in (cathode, electrolyte)
-    ]
+    )
     at, beside = (
-        [_released(*ends, x, entries, None) for x in xs]
+        [_released(one, two, x, entries, None) for x in xs]
         for xs in ([reaction.mixing], [reaction.mixing - 1e-3, reaction.mixing + 1e-3])
     )
     assert 0.0 < reaction.mixing < 1.0

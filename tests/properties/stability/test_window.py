@@ -3,9 +3,11 @@
 import io
 import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.patches import StepPatch
 from phase_toys import phase
 from pymatgen.analysis.phase_diagram import GrandPotentialPhaseDiagram, PDEntry
 from pymatgen.core import Composition, Element
@@ -86,10 +88,11 @@ def test_driving_force_is_the_decomposition_energy_at_every_voltage(formula, chg
     own = [p.energy_per_atom for p in phases if p.name == window.phase]
     energy = own[0] if window.kind == "own" else hull.decompose(composition, phases).energy
     line = window_figure(window, energies="chgnet").axes[0].lines[0]
+    volts, force = (np.asarray(axis) for axis in line.get_data())
     for voltage in [*np.linspace(0, hull.V_MAX, 97), window.reduction, window.oxidation, 4.3]:
         exact, _ = hull.driving_force(composition, energy, float(voltage), phases)
         assert window.driving_force(float(voltage)) == pytest.approx(exact, abs=1e-6)
-        assert np.interp(voltage, *line.get_data()) == pytest.approx(exact, abs=1e-6)
+        assert np.interp(voltage, volts, force) == pytest.approx(exact, abs=1e-6)
 
 
 def test_driving_force_is_what_pymatgen_finds(chgnet):
@@ -107,13 +110,15 @@ def test_driving_force_is_what_pymatgen_finds(chgnet):
 def test_plot_is_zero_inside_the_window_and_right_outside(chgnet):
     window = formula_window("LiNbO3", system("LiNbO3", chgnet))
     figure = window_figure(window, energies="chgnet")
-    volts, force = figure.axes[0].lines[0].get_data()
+    volts, force = (np.asarray(axis) for axis in figure.axes[0].lines[0].get_data())
     assert {window.reduction, window.oxidation} <= set(volts)
     assert np.all(force >= 0)
     assert np.all(force[(volts >= window.reduction) & (volts <= window.oxidation)] == 0)
     assert np.all(np.diff(np.diff(force) / np.diff(volts)) > -1e-6)  # convex
     assert np.interp(4.3, volts, force) == pytest.approx(0.089, abs=5e-4)
-    steps = figure.axes[1].patches[0].get_data()
+    drawn = figure.axes[1].patches[0]
+    assert isinstance(drawn, StepPatch)
+    steps: Any = drawn.get_data()  # a named tuple
     inside = np.searchsorted(steps.edges, 2.5) - 1
     assert steps.values[inside] == 0  # a stable crystal takes up no Li
 
@@ -268,7 +273,7 @@ def test_a_reaction_without_the_first_reactant_takes_no_share_of_it():
     """The linear program's zero may be -0.0, which was printed as -0 %."""
     partner = reactions_with("Li2S", ["S"], [LI, S, LI2S], voltage=4.3)
     rows = [(name, replace(reaction, mixing=-0.0)) for name, reaction in partner]
-    console = Console(file=io.StringIO(), width=120)
-    print_reactions(console, "Li2S", rows, pinned={})
-    assert "-0 %" not in console.file.getvalue()
-    assert " 0 %" in console.file.getvalue()
+    file = io.StringIO()
+    print_reactions(Console(file=file, width=120), "Li2S", rows, pinned={})
+    assert "-0 %" not in file.getvalue()
+    assert " 0 %" in file.getvalue()

@@ -1,5 +1,7 @@
 """Structure to entry and back, isotypes, and what a malformed entry is told."""
 
+from typing import Any
+
 import pytest
 import yaml
 from pymatgen.analysis.structure_matcher import StructureMatcher
@@ -40,7 +42,7 @@ def test_partly_occupied_sites_are_refused():
 
 
 def test_isotype_takes_over_sites_and_chains():
-    known = {
+    known: dict[str, dict[str, Any]] = {
         "LiF": LIF,
         "NaF": {"name": "NaF", "formula": "NaF", "isotype_of": "LiF", "replace": {"Li": "Na"}, "lattice": {"a": 4.63},
                 "source": "prototype:LiF"},

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,7 +131,7 @@ def test_formats_that_ase_writes(tmp_path):
     crystal = bulk("MgO", "rocksalt", a=4.21, cubic=True)
     for name in ("x.extxyz", "x.xyz", "x.traj", "x.json", "x.cif", "x.vasp", "x.xsf", "x.in", "CONTCAR"):
         form = {"x.in": "espresso-in", "x.xyz": "extxyz", "CONTCAR": "vasp"}.get(name)
-        extra = {"pseudopotentials": {"Mg": "a", "O": "b"}} if name == "x.in" else {}
+        extra: dict[str, Any] = {"pseudopotentials": {"Mg": "a", "O": "b"}} if name == "x.in" else {}
         write(tmp_path / name, crystal, format=form, **extra)
         assert_is_mgo(read_structure(tmp_path / name))
 

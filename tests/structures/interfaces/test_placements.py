@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def _zr_on_nb(count: int) -> Candidate:
 @pytest.mark.parametrize("candidate", [PRISTINE, _mg(1), _mg(3), _zr_on_nb(1)], ids=lambda c: c.name)
 @pytest.mark.parametrize("where", ["contact", "inner"])
 def test_equal_effort_neutral_and_no_dopant_at_the_vacuum(
-    standard_parent: Parent, candidate: Candidate, where: str
+    standard_parent: Parent, candidate: Candidate, where: Literal["contact", "inner"]
 ) -> None:
     placements = place(standard_parent.atoms, candidate, where=where, k=3, n_draws=8, seed=1)
     assert len({p.label for p in placements}) == 3

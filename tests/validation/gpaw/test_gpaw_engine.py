@@ -159,6 +159,7 @@ def test_ten_atoms_of_linbo3_in_pbe(tmp_path: Path):
     primitive = AseAtomsAdaptor.get_structure(load_crystal("LiNbO3")).get_primitive_structure()
     atoms = AseAtomsAdaptor.get_atoms(primitive, msonable=False)
     settings = load_validation_settings("gpaw-pbe")
+    assert isinstance(settings, GpawSettings)
     label({"LiNbO3": atoms}, engine(settings), settings, tmp_path)
     (found,) = engine(settings).read(tmp_path / "LiNbO3")
     assert found.converged

@@ -17,7 +17,7 @@ from screening.validation.ingest.find import find_calculations
 
 def outcome(path, **options):
     """Relative path to number of calculations, or to the reason why there is none."""
-    found = {}
+    found: dict[str, int | str] = {}
     for item in find_calculations(path, **options):
         name = str(item.path.relative_to(path))
         try:

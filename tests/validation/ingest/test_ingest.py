@@ -5,6 +5,7 @@ import shutil
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,7 +239,7 @@ class Made(list):
 @pytest.fixture
 def finished_jobs(monkeypatch):
     """Stands for the part that turns jobs into records, and remembers which jobs it was given."""
-    seen = {}
+    seen: dict[str, Any] = {}
 
     def records_from(manifest, finished, records, settings):
         seen.clear()
@@ -253,7 +254,7 @@ def finished_jobs(monkeypatch):
         )  # fmt: skip
 
     module = types.ModuleType("screening.validation.records.records")
-    module.records_from = records_from
+    monkeypatch.setattr(module, "records_from", records_from, raising=False)
     monkeypatch.setitem(sys.modules, "screening.validation.records.records", module)
     return seen
 

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from dft_toys import DOPED, MLIP, PBE, PHASES, bulk_jobs, calculation, job, manifest, phase_jobs, record
@@ -13,7 +14,7 @@ from screening.validation.records.records import records_from
 # --- adhesion --------------------------------------------------------------------------------------------------------
 
 
-def slabs(energies, y=1.0, area=50.0, order=0):
+def slabs(energies, y=1.0, area=50.0, order=0) -> tuple[list[Any], dict[str, Any]]:
     """Interface, substrate and coating of energies given in this order."""
     details = {"y": y, "order": order, "area": area}
     jobs = [
@@ -140,7 +141,9 @@ def potential_barrier(ground="Li1", critical=("Li1", "Li2"), value=0.9, **detail
     ]  # fmt: skip
 
 
-def hop_jobs(sites=("Li1", "Li2"), energies=(-50.0, -49.3, -48.6, -49.2, -49.8), charge=0, k=0, relax="none"):
+def hop_jobs(
+    sites=("Li1", "Li2"), energies=(-50.0, -49.3, -48.6, -49.2, -49.8), charge=0, k=0, relax="none"
+) -> tuple[list[Any], dict[str, Any]]:
     """Band of single points with its ends, or a relaxed one without them; the ends as jobs of their own beside it."""
     suffix = f"-q{charge}" if charge else ""
     place = f"{DOPED}/hop-{k}"
@@ -284,7 +287,7 @@ def test_window_of_the_host_agrees_with_pymatgen():
     for end, inside in (("reduction", 1), ("oxidation", -1)):
         limit = found["LiNbO3", f"window_{end}"].value
         for voltage, stable in ((limit + inside * 1e-4, True), (limit - inside * 1e-4, False)):
-            diagram = GrandPotentialPhaseDiagram(entries, {Element("Li"): metal - voltage})
+            diagram: Any = GrandPotentialPhaseDiagram(entries, {Element("Li"): metal - voltage})
             assert ("LiNbO3" in {e.original_entry.name for e in diagram.stable_entries}) is stable
 
 

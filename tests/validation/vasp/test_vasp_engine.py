@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tarfile
 import time
+from typing import cast
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from screening.validation.protocols import CalculationFailed, CommandDied, Engin
 from screening.validation.vasp import custodian as custodian_run
 from screening.validation.vasp.engine import VaspEngine, is_finished, run_vasp_job, vasp_command
 from screening.validation.vasp.outputs.read_vasp import read_vasp
+from screening.validation.vasp.settings import VaspSettings
 
 # At its first start: relax three steps only, cut vasprun.xml in the middle, and die as by a failing node.
 DYING = """#!/bin/sh
@@ -41,7 +43,7 @@ class Named:
 
 
 def engine(command):
-    return VaspEngine(Named(), command=command)
+    return VaspEngine(cast(VaspSettings, Named()), command=command)
 
 
 def test_relaxation_with_custodian_reaches_its_force_limit(nio_run):
@@ -72,7 +74,8 @@ def test_job_that_dies_goes_on_from_its_contcar_and_keeps_what_was_there(tmp_pat
     (calculation,) = read_vasp(folder)
     assert calculation.converged
     assert calculation.energy == pytest.approx(read_vasp(nio_run)[0].energy, abs=2e-3)
-    with tarfile.open(*folder.glob("earlier.1.tar*")) as kept:
+    (archive,) = folder.glob("earlier.1.tar*")
+    with tarfile.open(archive) as kept:
         names = {name.split("/")[-1] for name in kept.getnames()}
         member = next(m for m in kept.getmembers() if m.name.endswith("vasprun.xml"))
         assert member.size == 4000  # the cut one

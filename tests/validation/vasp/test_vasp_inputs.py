@@ -151,7 +151,9 @@ def test_fixed_atoms_become_selective_dynamics(kim, tmp_path):
     poscar = Poscar.from_file(tmp_path / "POSCAR")
     fixed = {int(i) for c in atoms.constraints for i in c.index}
     assert 0 < len(fixed) < len(atoms)
-    assert [tuple(flags) for flags in poscar.selective_dynamics] == [(i not in fixed,) * 3 for i in range(len(atoms))]
+    assert [tuple(flags) for flags in np.asarray(poscar.selective_dynamics)] == [
+        (i not in fixed,) * 3 for i in range(len(atoms))
+    ]
     assert poscar.site_symbols == list(dict.fromkeys(atoms.get_chemical_symbols()))
 
 

@@ -13,7 +13,7 @@ from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
 def outcome(path):
-    found = {}
+    found: dict[str, int | str] = {}
     for item in find_calculations(path):
         name = str(item.path.relative_to(path)) if path.is_dir() else item.path.name
         try:
@@ -170,7 +170,7 @@ def test_outputs_of_other_suffixes_are_not_taken_for_one_run(tmp_path):
 
 
 def test_compressed_frames_are_named(tmp_path):
-    folder_with(tmp_path / "set", **{"train.xyz.gz": b"\x1f\x8b", "read.me": "x"})
+    folder_with(tmp_path / "set", train__xyz__gz=b"\x1f\x8b", read__me="x")
     expected = "train.xyz.gz is compressed: unpack it first"
     assert outcome(tmp_path) == {"set": expected}
     assert outcome(tmp_path / "set" / "train.xyz.gz") == {"train.xyz.gz": expected}

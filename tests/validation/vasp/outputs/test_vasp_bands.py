@@ -22,7 +22,7 @@ def runs(folder, names, **incar):
 
 
 def outcome(folder):
-    found = {}
+    found: dict[str, int | str] = {}
     for item in find_calculations(folder):
         try:
             found[str(item.path.relative_to(folder))] = len(item.read())

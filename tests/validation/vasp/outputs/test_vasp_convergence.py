@@ -1,5 +1,7 @@
 """Whether relaxations and electronic loops converged, judged by their numbers, in vasprun.xml and OUTCAR alike."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hand_written import RELAX, Run, Step, outcar, relaxation, write
@@ -176,7 +178,8 @@ def test_a_metal_is_read(tmp_path):
 
 
 def test_iterations_of_the_linear_response_are_not_those_of_the_ground_state(tmp_path):
-    for name, tags in {"phonons": {"IBRION": 8, "NSW": 1}, "dielectric": {"LEPSILON": True}}.items():
+    runs: dict[str, dict[str, Any]] = {"phonons": {"IBRION": 8, "NSW": 1}, "dielectric": {"LEPSILON": True}}
+    for name, tags in runs.items():
         write(tmp_path / name, Run(steps=[Step(-12.0, 0.01)], parameters=tags))
         path = tmp_path / name / "vasprun.xml"
         other = "<scstep><energy>" + "".join(

@@ -39,7 +39,7 @@ def test_lists_of_numbers():
 
 
 def of_incar(folder, text):
-    structure = Structure(Lattice.cubic(4.2), ["Mg", "O"], [[0, 0, 0], [0.5, 0.5, 0.5]])
+    structure = Structure(Lattice.cubic(4.2), ["Mg", "O"], [[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
     Poscar(structure).write_file(folder / "POSCAR")
     (folder / "INCAR").write_text(text)
     return method_of_inputs(folder).hubbard
