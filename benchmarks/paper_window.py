@@ -65,7 +65,9 @@ def doped_cell(potential_name: str, work: Path) -> tuple[dict[str, int], float, 
     records = {r.property: r for r in needed(run({"stability": flow})["stability"])}
     atoms = bulk.result.atoms
     energy = (bulk.result.energy + correction(atoms, potential.corrections)) / len(atoms)
-    return dict(Counter(atoms.get_chemical_symbols())), energy, phases, records["delithiation_voltage"].value
+    voltage = records["delithiation_voltage"].value
+    assert voltage is not None
+    return dict(Counter(atoms.get_chemical_symbols())), energy, phases, voltage
 
 
 def without(phases: Phases, *formulas: str) -> Phases:

@@ -1,6 +1,6 @@
 """One count and one time over the queues of a campaign."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from screening.campaign.estimate import FEWER, MORE, Estimate, Stage, Step
 from screening.campaign.overall import IDLE, MEASURED, NOTHING, CampaignProgress, Overall
 from screening.campaign.stages.screen import stage_of
-from screening.engine.flows import FlowOutcome
+from screening.engine.flows import Flow
 from screening.engine.running.progress import Progress
 from screening.report.progress import describe
 
@@ -35,13 +35,19 @@ def snapshot(tasks: int, calls: int, atoms: int, seconds: float, **more: Any) ->
     return replace(NOTHING, tasks_done=tasks, n_force_calls=calls, atom_calls=calls * atoms, **(fields | more))
 
 
+def nothing() -> Flow[None]:
+    """A flow that asks for nothing."""
+    yield from ()
+    return None
+
+
 class Queues:
     """Stands for `run_flows`: reports the prepared snapshots of one queue after the other."""
 
     def __init__(self, *queues: list[Progress]) -> None:
         self.queues = list(queues)
 
-    def __call__(self, flows: dict, *, on_progress: Callable[[Progress], None]) -> dict[str, FlowOutcome]:
+    def __call__(self, flows: Mapping, /, *, on_progress: Callable[[Progress], None]) -> dict[str, Any]:
         for progress in self.queues.pop(0):
             on_progress(progress)
         return {}
@@ -53,7 +59,7 @@ def told(*stages: tuple[str, list[Progress]], workers: int = 1) -> list[Campaign
         run=Queues(*(queue for _, queue in stages)), stage_of=stage_of, expected=COST, workers=workers, tell=seen.append
     )
     for first, _ in stages:
-        overall({first: iter(())})  # type: ignore[dict-item]
+        overall({first: nothing()})
     return seen
 
 

@@ -45,7 +45,7 @@ class Script:
         self.answers = list(answers)
         self.asked: list[Any] = []
 
-    def __call__(self, flows: dict[str, Flow]) -> Mapping[str, FlowOutcome]:
+    def __call__(self, flows: Mapping[str, Flow], /) -> Mapping[str, Any]:
         self.asked.append(sorted(flows))
         return self.answers.pop(0)
 

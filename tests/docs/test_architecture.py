@@ -32,7 +32,7 @@ def layers_of_the_contract():
 def test_rooms_stand_in_the_layers_of_the_contract():
     """By their heights in the picture, whatever drew it."""
     tree = ElementTree.parse(ROOT / "docs" / "architecture.svg")
-    heights = {}
+    heights: dict[float, set[str]] = {}
     for element in tree.iter(f"{SVG}text"):
         if element.get("font-weight") == "bold":
             heights.setdefault(float(element.get("y")), set()).add(element.text)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,7 +36,7 @@ def record(prop: str, details: dict) -> Record:
 @pytest.mark.parametrize("stored", DETAILED, ids=lambda r: f"{r['property']}-{r['candidate']}")
 def test_stored_details_are_written_as_they_were_read(stored):
     """Keys, their order, nulls and what is left out: the dataclasses say exactly what earlier versions stored."""
-    details = Record.from_dict(stored).said(KINDS[stored["property"]])
+    details: Any = Record.from_dict(stored).said(KINDS[stored["property"]])
     assert json.dumps(details.to_details()) == json.dumps(stored["details"])
 
 
@@ -62,7 +63,7 @@ def test_numpy_numbers_are_numbers():
 @pytest.mark.parametrize("kind", [AdhesionDetails, MigrationDetails])
 def test_fields_that_an_earlier_version_did_not_write_are_not_there(kind):
     found = record("work_of_adhesion", {"y": 1.0, "an_older_field": 3}).said(kind)
-    empty = (None, (), {})
+    empty: Any = (None, (), {})
     assert all(value in empty for name, value in vars(found).items() if name != "y")
 
 

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_properties
@@ -54,7 +55,7 @@ def candidates() -> list[Candidate]:
 
 
 def records() -> list[Record]:
-    def record(name: str, prop: str, value: float, unit: str, y: float | None = None, **fields: object) -> Record:
+    def record(name: str, prop: str, value: float, unit: str, y: float | None = None, **fields: Any) -> Record:
         return Record(
             candidate=name, property=prop, value=value, unit=unit, fidelity="mlip:chgnet", converged=True,
             potential="chgnet", checkpoint_sha256="0" * 64, details={} if y is None else {"y": y},

@@ -49,11 +49,14 @@ class SoftSpheres(Calculator):
 class ChoosySpheres(SoftSpheres):
     """The same for some elements only."""
 
-    def __init__(self, elements) -> None:
+    def __init__(self, elements: frozenset[str]) -> None:
         super().__init__()
         self.elements = elements
 
-    def calculate(self, atoms=None, properties=("energy",), system_changes=tuple(all_changes)) -> None:
+    def calculate(
+        self, atoms: Atoms | None = None, properties: Sequence[str] = ("energy",), system_changes: Any = ALL_CHANGES
+    ) -> None:
+        assert atoms is not None
         if strange := set(atoms.get_chemical_symbols()) - self.elements:
             raise NotImplementedError(f"no spheres of {', '.join(sorted(strange))}")
         super().calculate(atoms, properties, system_changes)
