@@ -13,9 +13,7 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 from ase import Atoms
-from ase.constraints import FixAtoms
 
 from screening.config import InterfaceSettings
 from screening.errors import UserError
@@ -27,10 +25,10 @@ from screening.structures.interfaces.matching import (
     advice,
     describe,
     loose_matches,
-    registry_lattice,
     von_mises_strain,
 )
-from screening.structures.interfaces.slabs import VOID_MARKER, Miller, assign_planes
+from screening.structures.interfaces.orientation import START_GAP, oriented, registry_cell
+from screening.structures.interfaces.slabs import Miller, SlabShape
 from screening.structures.interfaces.surfaces import Surface, choose_terminations, prepare_surfaces
 from screening.structures.interfaces.two_slabs import combine, gap_of, pull_apart, shift, split
 
@@ -41,10 +39,44 @@ if TYPE_CHECKING:
     from pymatgen.core.interface import Interface
 
 logger = logging.getLogger(__name__)
-Array = npt.NDArray[Any]
 
 STANDARD_PLANES, STANDARD_THICKNESS = 4, 8.0  # below these a slab is flagged thin_slab (design section 2)
-_START_GAP = 2.0  # A; the registry scan sets the real one
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Contact:
+    """Two surfaces that may be put together.
+
+    Attributes
+    ----------
+    film, substrate
+        Coating and cathode; `millers` in that order, in the conventional cells.
+    termination
+        pymatgen's labels of both surfaces, in that order too.
+    """
+
+    builder: CoherentInterfaceBuilder
+    film: Surface
+    substrate: Surface
+    millers: tuple[Miller, Miller]
+    termination: tuple[str, str]
+
+    @property
+    def atoms_per_cell(self) -> tuple[int, int]:
+        """Atoms of both slabs on one surface cell."""
+        return self.film_slab.n_atoms, self.substrate_slab.n_atoms
+
+    @property
+    def film_slab(self) -> SlabShape:
+        return self.film.shapes[self.termination[0]]
+
+    @property
+    def substrate_slab(self) -> SlabShape:
+        return self.substrate.shapes[self.termination[1]]
+
+    @property
+    def polar(self) -> bool:
+        return self.film.polar[self.termination[0]] or self.substrate.polar[self.termination[1]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,27 +162,21 @@ def find_parents(
         builder, film, substrate = prepare_surfaces(host_bulk, cathode_bulk, film_miller, substrate_miller, settings)
         terminations = choose_terminations(builder, film, substrate)
         for termination in terminations:
-            atoms_per_cell = (film.shapes[termination[0]].n_atoms, substrate.shapes[termination[1]].n_atoms)
-            matches = _matches(builder, f"{_text(film_miller)}/{_text(substrate_miller)}", atoms_per_cell)
-            interface, match = _smallest(builder, termination, film, substrate, matches, settings)
+            contact = _Contact(
+                builder=builder,
+                film=film,
+                substrate=substrate,
+                millers=(film_miller, substrate_miller),
+                termination=termination,
+            )
+            interface, match = _smallest(contact, settings)
             if interface is None or match is None:
                 vectors = (film.vectors, substrate.vectors)
                 label = f"{termination[0]}/{termination[1]}"
-                loose += loose_matches(*vectors, settings.max_strain, settings.max_area, label, atoms_per_cell)
+                caps = (settings.max_strain, settings.max_area)
+                loose += loose_matches(*vectors, *caps, label, contact.atoms_per_cell)
                 continue
-            parents.append(
-                _parent(
-                    interface,
-                    match,
-                    termination,
-                    film,
-                    substrate,
-                    (film_miller, substrate_miller),
-                    cathode_name,
-                    settings,
-                    seed,
-                )
-            )
+            parents.append(_parent(interface, match, contact, cathode_name, settings, seed))
     if not parents:
         why = advice(loose, settings.max_strain, settings.max_area, settings.max_atoms)
         names = ", ".join(f"{_text(f)}/{_text(s)}" for f, s in pairs)
@@ -162,8 +188,10 @@ def _text(miller: Miller) -> str:
     return "(" + " ".join(str(i) for i in miller) + ")"
 
 
-def _matches(builder: CoherentInterfaceBuilder, label: str, atoms_per_cell: tuple[int, int]) -> list[Match]:
-    found = [describe(zsl, label, atoms_per_cell) for zsl in builder.zsl_matches]
+def _matches(contact: _Contact) -> list[Match]:
+    """Different matches of the two lattices, fewest atoms first."""
+    label = "/".join(_text(miller) for miller in contact.millers)
+    found = [describe(zsl, label, contact.atoms_per_cell) for zsl in contact.builder.zsl_matches]
     distinct: dict[tuple[float, float, int], Match] = {}
     for match in found:
         if match is not None:
@@ -171,20 +199,14 @@ def _matches(builder: CoherentInterfaceBuilder, label: str, atoms_per_cell: tupl
     return sorted(distinct.values(), key=lambda m: (m.n_atoms, m.strain))
 
 
-def _smallest(
-    builder: CoherentInterfaceBuilder,
-    termination: tuple[str, str],
-    film: Surface,
-    substrate: Surface,
-    matches: list[Match],
-    settings: InterfaceSettings,
-) -> tuple[Interface | None, Match | None]:
+def _smallest(contact: _Contact, settings: InterfaceSettings) -> tuple[Interface | None, Match | None]:
     """The match with the fewest atoms within the caps that pymatgen can build.
 
     The film is built with markers on its empty octahedra, so that those which a surface cuts open are known too.
     """
+    builder, film = contact.builder, contact.film
     everything, plain = builder.zsl_matches, builder.film_structure
-    tries = [(match, structure) for match in matches for structure in (film.with_voids, plain)]
+    tries = [(match, structure) for match in _matches(contact) for structure in (film.with_voids, plain)]
     for match, structure in tries:
         within = match.strain <= settings.max_strain and match.area <= settings.max_area
         if not within or match.n_atoms > settings.max_atoms:
@@ -194,11 +216,11 @@ def _smallest(
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 built: Iterator[Interface] = builder.get_interfaces(
-                    termination,
-                    gap=_START_GAP,
+                    contact.termination,
+                    gap=START_GAP,
                     vacuum_over_film=settings.vacuum,
-                    film_thickness=film.shapes[termination[0]].layers,
-                    substrate_thickness=substrate.shapes[termination[1]].layers,
+                    film_thickness=contact.film_slab.layers,
+                    substrate_thickness=contact.substrate_slab.layers,
                 )
                 return next(built), match
         except (ValueError, np.linalg.LinAlgError) as error:  # singular or incommensurate supercell: try the next
@@ -209,19 +231,11 @@ def _smallest(
 
 
 def _parent(
-    interface: Interface,
-    match: Match,
-    termination: tuple[str, str],
-    film: Surface,
-    substrate: Surface,
-    millers: tuple[Miller, Miller],
-    cathode_name: str,
-    settings: InterfaceSettings,
-    seed: int,
+    interface: Interface, match: Match, contact: _Contact, cathode_name: str, settings: InterfaceSettings, seed: int
 ) -> Parent:
-    atoms = _oriented(interface, settings)
+    atoms = oriented(interface, settings)
     region, plane = atoms.arrays["region"], atoms.arrays["plane"]
-    upper, lower = film.shapes[termination[0]], substrate.shapes[termination[1]]
+    upper, lower = contact.film_slab, contact.substrate_slab
     cathode_fu = formula_units(atoms[region == 0])
     composition = cathode_composition(cathode_name)
     sites = np.flatnonzero((region == 0) & (atoms.arrays["oxidation_state"] == 3))
@@ -232,10 +246,10 @@ def _parent(
     thin = min(coating_planes, cathode_planes) < STANDARD_PLANES
     if thin or min(upper.thickness, lower.thickness) < STANDARD_THICKNESS:
         flags.append(flag("thin_slab"))
-    if film.polar[termination[0]] or substrate.polar[termination[1]]:
+    if contact.polar:
         flags.append(flag("polar"))
     atoms.info.update(
-        registry_cell=_registry_cell(interface, match).tolist(), cathode_realised=realised, cathode_fu=cathode_fu
+        registry_cell=registry_cell(interface, match).tolist(), cathode_realised=realised, cathode_fu=cathode_fu
     )
     a, b = atoms.cell.array[:2]
     return Parent(
@@ -244,9 +258,9 @@ def _parent(
         strain=match.strain,
         principal_strains=match.principal,
         von_mises_strain=von_mises_strain(match),
-        coating_miller=millers[0],
-        cathode_miller=millers[1],
-        termination=termination,
+        coating_miller=contact.millers[0],
+        cathode_miller=contact.millers[1],
+        termination=contact.termination,
         coating_planes=coating_planes,
         cathode_planes=cathode_planes,
         coating_thickness=upper.thickness,
@@ -257,75 +271,3 @@ def _parent(
         cathode_matches_bulk=all(abs(counts[el] / len(sites) - share) < 1e-6 for el, share in composition.items()),
         flags=tuple(flags),
     )
-
-
-def _frame(interface: Interface) -> Array:
-    """(3, 3) rows x, y, z: x along a, z along the outward normal, right-handed."""
-    a, b, c = interface.lattice.matrix
-    z = np.cross(a, b)
-    z = z / np.linalg.norm(z) * np.sign(z @ c)
-    x = a / np.linalg.norm(a)
-    return np.array([x, np.cross(z, x), z])
-
-
-def _registry_cell(interface: Interface, match: Match) -> Array:
-    """Rows of the registry lattice as Cartesian (2, 2) vectors in the frame of the ASE cell, A."""
-    vectors = (interface.lattice.matrix @ _frame(interface).T)[:2, :2]
-    cell = registry_lattice(match) @ vectors
-    result: Array = _gauss_reduce(cell)
-    return result
-
-
-def _gauss_reduce(cell: Array) -> Array:
-    a, b = cell
-    while True:
-        if a @ a > b @ b:
-            a, b = b, a
-        shift = np.rint(a @ b / (a @ a))
-        if shift == 0:
-            return np.array([a, b])
-        b = b - shift * a
-
-
-def _oriented(interface: Interface, settings: InterfaceSettings) -> Atoms:
-    """ASE atoms, substrate first, c normal to the contact, with region, plane, charges and frozen atoms."""
-    frame = _frame(interface)
-    cell = interface.lattice.matrix @ frame.T
-    positions = interface.cart_coords @ frame.T
-    symbols = np.array([site.specie.symbol for site in interface])
-    markers = symbols == VOID_MARKER
-    region = (np.array(interface.site_properties["interface_label"]) == "film").astype(int)
-    charges = np.array(interface.site_properties["oxidation_state"], dtype=int)
-    plane = np.zeros(len(symbols), dtype=int)
-    for r, outward in ((0, -1.0), (1, 1.0)):
-        mine = (region == r) & ~markers
-        plane[mine] = assign_planes(outward * positions[mine, 2], symbols[mine].tolist())
-    order = np.lexsort((positions[:, 0].round(3), positions[:, 1].round(3), plane, region))
-    order = order[~markers[order]]
-    a, b = cell[0], cell[1] * np.sign(cell[1, 1])
-    z = positions[:, 2]
-    z[region == 1] += z[region == 0].max() + _START_GAP - z[(region == 1) & ~markers].min()
-    height = float(np.ptp(z[~markers])) + settings.vacuum
-    z += 1.0 - z[~markers].min()
-    atoms = Atoms(
-        symbols[order].tolist(),
-        positions=positions[order],
-        cell=[[a[0], 0, 0], [b[0], b[1], 0], [0, 0, height]],
-        pbc=True,
-    )
-    for name, values in (("oxidation_state", charges), ("region", region), ("plane", plane)):
-        atoms.set_array(name, values[order])
-    inside = markers & (z > z[order][region[order] == 1].min()) & (z < z.max())
-    atoms.info["void_sites"] = (positions[inside] @ np.linalg.inv(atoms.cell.array) % 1.0).round(6).tolist()
-    scaled = atoms.get_scaled_positions(wrap=False)
-    atoms.set_scaled_positions(np.column_stack([scaled[:, :2] % 1.0, scaled[:, 2]]))
-    _freeze(atoms, settings.frozen_fraction)
-    return atoms
-
-
-def _freeze(atoms: Atoms, fraction: float) -> None:
-    """Fix the outer share of the substrate's planes."""
-    region, plane = atoms.arrays["region"], atoms.arrays["plane"]
-    n_planes = int(plane[region == 0].max()) + 1
-    frozen = (region == 0) & (plane >= n_planes - int(np.floor(fraction * n_planes + 1e-9)))
-    atoms.set_constraint(FixAtoms(mask=frozen) if frozen.any() else None)
