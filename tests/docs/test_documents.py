@@ -43,6 +43,20 @@ def test_links_and_paths_lead_somewhere(path):
     assert sorted(name for name in modules if not (is_module(name) or is_module(name.rpartition(".")[0]))) == []
 
 
+def test_every_document_is_reached_from_the_readme():
+    reached: set[Path] = set()
+    ahead = [ROOT / "README.md"]
+    while ahead:
+        path = ahead.pop().resolve()
+        if path not in reached:
+            reached.add(path)
+            links = [link for link in LINK.findall(text_of(path)) if "://" not in link and link.endswith(".md")]
+            ahead += [path.parent / link for link in links]
+    assert [
+        str(path.relative_to(ROOT)) for path in DOCUMENTS if path.parent.name == "docs" and path not in reached
+    ] == []
+
+
 def headings(path: Path) -> set[str]:
     """Anchors that GitHub gives a document's headings."""
     lines = re.findall(r"^#+ (.*)$", text_of(path), flags=re.MULTILINE)
