@@ -36,22 +36,6 @@ def joined(value: Names) -> str:
     return value if isinstance(value, str) else ",".join(str(name) for name in value)
 
 
-def listed(value: Names | None, name: str) -> list[str] | None:
-    """Names of a comma-separated text or of a list; None for None.
-
-    Raises
-    ------
-    UserError
-        When there is something and it names nothing.
-    """
-    if value is None:
-        return None
-    names = [part.strip() for part in joined(value).split(",") if part.strip()]
-    if not names:
-        raise UserError(f"{name} names none; name some or leave it out.")
-    return names
-
-
 def numbers(value: Numbers, name: str) -> str:
     """Numbers as they are typed: ``0.25``, ``1/12`` (also for the float nearest to it), ``0,1/12,0.1``.
 
