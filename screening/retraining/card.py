@@ -16,53 +16,42 @@ from screening.files import sha256_of, write_text
 from screening.potentials.model_card import FINETUNED, SOFTENING
 
 if TYPE_CHECKING:
-    from screening.retraining.backend import TrainingSettings
-    from screening.retraining.finetune import Tuned
+    from screening.retraining.facts import Base, EnergyScale, Taught, Trained
     from screening.retraining.verdict import RetrainSettings, Verdict
-    from screening.training_data.energy_shifts import EnergyShifts
-    from screening.training_data.training_set import LabelledFrame, Split
+    from screening.training_data.training_set import LabelledFrame
 
 
 def finetuned(
     *,
     settings: RetrainSettings,
-    base_family: str,
-    network: str,
-    base_sha256: str,
-    fidelity: str,
-    corrections: str,
-    fitted_elements: list[str] | None,
-    data_version: str,
-    split: Split,
-    shifts: EnergyShifts,
-    training: TrainingSettings,
-    learning_rate: float,
-    tuned: Tuned,
+    base: Base,
+    taught: Taught,
+    scale: EnergyScale,
+    trained: Trained,
     verdict: Verdict,
     checkpoint: Path,
-    device: str,
-    wall_s: float,
 ) -> dict[str, Any]:
     """Card of a fine-tuned potential, promoted or not."""
     from screening.retraining.forgetting import limits_card
 
+    split, training, tuned = taught.split, trained.settings, trained.tuned
     return {
         "kind": FINETUNED,
         "promoted": not verdict.reasons,
         "reasons": verdict.reasons,
         "base": settings.potential,
-        "family": base_family,
-        "network": network,
-        "base_checkpoint_sha256": base_sha256,
+        "family": base.family,
+        "network": base.network,
+        "base_checkpoint_sha256": base.potential.checkpoint_sha256,
         "checkpoint": checkpoint.name,
         "checkpoint_sha256": sha256_of(checkpoint),
-        "fidelity": fidelity,
-        "corrections": corrections,
+        "fidelity": taught.fidelity,
+        "corrections": scale.corrections,
         "zero_points": settings.zero_points,
-        "fitted_elements": fitted_elements,
-        "energy_shifts": shifts.to_card(),
+        "fitted_elements": scale.fitted_elements,
+        "energy_shifts": taught.shifts.to_card(),
         "data": {
-            "version": data_version,
+            "version": taught.version,
             "training": _composition_table(split.training),
             "validation": _composition_table(split.validation),
             "held_out": _composition_table(split.held_out),
@@ -76,7 +65,7 @@ def finetuned(
         "training": {
             "epochs": settings.epochs,
             "best_epoch": tuned.best_epoch,
-            "learning_rate": learning_rate,
+            "learning_rate": training.learning_rate,
             "batch_size": training.batch_size,
             "unfreeze": training.unfreeze,
             "patience": training.patience,
@@ -84,7 +73,7 @@ def finetuned(
             "trained_parameters": tuned.trained_parameters,
             "validation": [{"epoch": e.epoch, "score": round(e.score, 5)} | e.errors.to_card() for e in tuned.history],
         },
-        **_provenance(device, wall_s),
+        **_provenance(training.device, trained.wall_s),
     }
 
 

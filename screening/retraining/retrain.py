@@ -19,11 +19,12 @@ from screening.files import sha256_of
 from screening.potentials.base import Potential
 from screening.potentials.batching import pick_device
 from screening.potentials.families.table import RETRAINABLE, family_of
-from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX, ModelCard
+from screening.potentials.model_card import CARD, FINETUNED, SOFTENING, SUFFIX
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential, resolved
 from screening.potentials.weights import write_weights
 from screening.retraining import card as retrain_card
-from screening.retraining.backend import TrainingSettings
+from screening.retraining.backend import Backend, TrainingSettings
+from screening.retraining.facts import Base, EnergyScale, Taught, Trained
 from screening.retraining.finetune import Epoch, Tuned, backend_of, finetune
 from screening.retraining.forgetting import compare_crystals
 from screening.retraining.potential_errors import errors_of, evaluate
@@ -64,14 +65,6 @@ class Retrained:
         return not self.reasons
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Base:
-    source: str | ModelCard
-    family: str
-    network: str
-    potential: Potential
-
-
 def retrain(settings: RetrainSettings, on_epoch: Callable[[Epoch], None] | None = None) -> Retrained:
     """Fine-tune a potential, or fit the softening correction, and write models/<name>.
 
@@ -108,55 +101,59 @@ def _finetune(
     settings: RetrainSettings, frames: list[LabelledFrame], name: str, on_epoch: Callable[[Epoch], None] | None
 ) -> Retrained:
     started = time.perf_counter()
-    device = pick_device(settings.device)
-    base = _base(settings.potential, device)
+    base = _base(settings.potential, pick_device(settings.device))
+    backend = backend_of(base.family)
     split = split_frames(frames, settings.held_out, seed=settings.seed)
-    shifts = fitted_shifts(base.potential, split.learnt)
-    backend, training = backend_of(base.family), _training(settings, device)
-    model = backend.read(base.source, device)
-    tuned = finetune(
-        backend,
-        model,
-        shifted_frames(split.training, shifts),
-        shifted_frames(split.validation, shifts),
-        training,
-        on_epoch,
+    taught = Taught(
+        version=data_versions(settings.data),
+        fidelity=fidelity_of(frames),
+        split=split,
+        shifts=fitted_shifts(base.potential, split.learnt),
     )
-    model.requires_grad_(False)
+    training = _training(settings, backend, base.potential.device)
+    tuned = _train(backend, base, taught, training, on_epoch)
     partial = settings.models / f".{name}.partial{SUFFIX}"
     settings.models.mkdir(parents=True, exist_ok=True)
-    write_weights(model, partial)  # before it is judged: a judge that is stopped loses nothing
+    write_weights(tuned.model, partial)  # before it is judged: a judge that is stopped loses nothing
     facts = {"name": f"models/{name}", "corrections": base.potential.corrections}
-    potential = backend.potential(model, device, checkpoint_sha256=sha256_of(partial), **facts)
-    verdict = judge(base.potential, potential, split, shifts, tuned, settings)
+    potential = backend.potential(tuned.model, training.device, checkpoint_sha256=sha256_of(partial), **facts)
+    verdict = judge(base.potential, potential, split, taught.shifts, tuned, settings)
     if settings.zero_points == "data":
-        backend.add_zero_points(model, shifts)
-        write_weights(model, partial)
+        backend.add_zero_points(tuned.model, taught.shifts)
+        write_weights(tuned.model, partial)
     folder = settings.models / name if not verdict.reasons else settings.models / REJECTED / name
     folder.mkdir(parents=True)
-    checkpoint = partial.rename(folder / f"model{SUFFIX}")
-    corrections, fitted = scale_of(settings, base.potential, fidelity_of(frames), shifts)
     card = retrain_card.finetuned(
         settings=settings,
-        base_family=base.family,
-        network=base.network,
-        base_sha256=base.potential.checkpoint_sha256,
-        fidelity=fidelity_of(frames),
-        corrections=corrections,
-        fitted_elements=fitted,
-        data_version=data_versions(settings.data),
-        split=split,
-        shifts=shifts,
-        training=training,
-        learning_rate=training.learning_rate or backend.learning_rate,
-        tuned=tuned,
+        base=base,
+        taught=taught,
+        scale=scale_of(settings, base.potential, taught.fidelity, taught.shifts),
+        trained=Trained(settings=training, tuned=tuned, wall_s=time.perf_counter() - started),
         verdict=verdict,
-        checkpoint=checkpoint,
-        device=device,
-        wall_s=time.perf_counter() - started,
+        checkpoint=partial.rename(folder / f"model{SUFFIX}"),
     )
     retrain_card.write(card, folder / CARD)
     return Retrained(kind=FINETUNED, folder=folder, card=card, reasons=verdict.reasons)
+
+
+def _train(
+    backend: Backend,
+    base: Base,
+    taught: Taught,
+    training: TrainingSettings,
+    on_epoch: Callable[[Epoch], None] | None,
+) -> Tuned:
+    """The base's model after training on its own energy scale, frozen."""
+    tuned = finetune(
+        backend,
+        backend.read(base.source, training.device),
+        shifted_frames(taught.split.training, taught.shifts),
+        shifted_frames(taught.split.validation, taught.shifts),
+        training,
+        on_epoch,
+    )
+    tuned.model.requires_grad_(False)
+    return tuned
 
 
 def judge(
@@ -186,38 +183,38 @@ def judge(
     return Verdict(before=before, after=after, crystals=crystals, reasons=reasons)
 
 
-def scale_of(
-    settings: RetrainSettings, base: Potential, fidelity: str, shifts: EnergyShifts
-) -> tuple[str, list[str] | None]:
-    """`Potential.corrections` of the fine-tuned potential, and the elements that are on its scale (None: all).
+def scale_of(settings: RetrainSettings, base: Potential, fidelity: str, shifts: EnergyShifts) -> EnergyScale:
+    """Scale of the fine-tuned potential's energies.
 
     On the data's zero points it has its own hull, gases included, unless the data are the Materials Project's: those
     are uncorrected PBE(+U) energies, which pymatgen's MP2020 scheme corrects. Only elements of the data are on it.
     """
     if settings.zero_points == "base":
         inherited = fitted_elements(settings.potential)
-        return base.corrections, None if inherited is None else sorted(inherited)
-    return "MP2020-needed" if Fidelity.parse(fidelity).is_materials_project else "own-hull", sorted(shifts.per_element)
+        elements = None if inherited is None else sorted(inherited)
+        return EnergyScale(corrections=base.corrections, fitted_elements=elements)
+    corrections = "MP2020-needed" if Fidelity.parse(fidelity).is_materials_project else "own-hull"
+    return EnergyScale(corrections=corrections, fitted_elements=sorted(shifts.per_element))
 
 
-def _training(settings: RetrainSettings, device: str) -> TrainingSettings:
+def _training(settings: RetrainSettings, backend: Backend, device: str) -> TrainingSettings:
     return TrainingSettings(
         epochs=settings.epochs,
-        learning_rate=settings.learning_rate,
+        learning_rate=settings.learning_rate or backend.learning_rate,
         unfreeze=settings.unfreeze,
         seed=settings.seed,
         device=device,
     )
 
 
-def _base(name: str, device: str) -> _Base:
+def _base(name: str, device: str) -> Base:
     source = resolved(name)
     network = built_in_base(name)
     family = family_of(network)
     if family is None or network not in RETRAINABLE:
         raise UserError(f"{source} cannot be retrained; use {', '.join(RETRAINABLE)} or a folder of `screen retrain`.")
     potential = load_potential(name, device, self_check=False)
-    return _Base(source=source, family=family.name, network=network, potential=potential)
+    return Base(source=source, family=family.name, network=network, potential=potential)
 
 
 def fitted_shifts(base: Potential, frames: Sequence[LabelledFrame]) -> EnergyShifts:
