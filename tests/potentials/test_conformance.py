@@ -4,6 +4,8 @@ A potential that is offered by name is tested with its own weights, a family tha
 example, and a family that can be fine-tuned also with a folder of `screen retrain`.
 """
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -253,6 +255,14 @@ def test_a_refusal_lists_every_family():
             assert listed in available()
         if family.pattern:
             assert family.pattern.full in str(error.value)
+
+
+def test_a_family_is_asked_for_its_names_without_importing_its_package():
+    """Help pages and refusals wait for neither torch nor any of them."""
+    heavy = sorted({"torch", *(family.package for family in FAMILIES)})
+    code = f"import sys, screening.potentials.families.table; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
 
 
 def moved(atoms: Atoms, by: Array | float) -> Atoms:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
+from screening.potentials.families.table import FAMILIES
+
 Quantity = Literal["energy", "forces", "stress", "virial"]
 Meaning = Literal["own", "label", "free", "predicted", "unit", "other"]
 
@@ -30,10 +32,10 @@ REFERENCE = _set(
 )
 FREE = _set("free")
 PREDICTED = _set(
-    "mace nep gap ace chgnet m3gnet sevennet 7net orb mattersim megnet nequip allegro mtp snap soap deepmd dp schnet "
+    "mace nep gap ace m3gnet 7net orb mattersim megnet nequip allegro mtp snap soap deepmd dp schnet "
     "painn gnn nn nnp ml mlp mlip mlff ff uma fairchem esen alignn eqv2 pred predicted prediction model emt lj "
     "xtb committee ensemble"
-)
+) | frozenset(family.name for family in FAMILIES if family.built_in)
 UNITS = _set("ha hartree hartrees au ry rydberg kcal kj mol mev bohr gpa kbar kb pa cm")
 SHORT_CHARGE = _set("q qtot qtotal qnet")
 CHARGE_WORDS = SHORT_CHARGE | _set("total tot net overall cell supercell system sys defect state formal ref dft charge")
