@@ -1,4 +1,5 @@
 import hashlib
+import re
 from pathlib import Path
 
 import chgnet
@@ -6,7 +7,7 @@ import pytest
 import torch
 
 from screening.errors import UserError
-from screening.potentials.families.table import BUILT_IN
+from screening.potentials.families.table import BUILT_IN, seconds_per_atom
 from screening.potentials.registry import available, load_potential
 from screening.potentials.selfcheck import (
     LATTICE_A,
@@ -53,6 +54,16 @@ def test_available_names_load_and_name_their_energy_scale():
         "sevennet-mf-0:PBE": "MP2020-needed",
         "sevennet-mf-0:R2SCAN": "own-hull",
     }
+
+
+def test_costs_are_those_of_the_benchmark():
+    """The larger figure per atom of those that docs/benchmarks.md lists, in seconds."""
+    row = re.compile(r"^\| (\S+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", re.MULTILINE)
+    found = row.findall((Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text())
+    measured = {}
+    for name, atoms, seconds in found:
+        measured[name] = max(measured.get(name, 0.0), round(float(seconds) / int(atoms), 4))
+    assert {name: measured[name] for name in seconds_per_atom()} == seconds_per_atom()
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")

@@ -55,6 +55,20 @@ def test_the_estimate_grows_with_the_work() -> None:
     assert {s.name for s in quick.steps} == {s.name for s in standard.steps}
 
 
+def test_a_potential_that_was_not_measured_is_taken_for_the_slowest() -> None:
+    campaigns = {
+        name: prepare(
+            dopants="Zr", x="1/12", preset="quick", config=None, out=None, device="cpu", workers=1,
+            overrides={"potential": name},
+        )
+        for name in ("chgnet-r2scan", "sevennet-l3i5")
+    }  # fmt: skip
+    unknown, slowest = (campaign.cost for campaign in campaigns.values())
+    assert unknown.basis == "chgnet-r2scan not measured; taken for sevennet-l3i5"
+    assert slowest.basis == "sevennet-l3i5 measured on one idle CPU core"
+    assert unknown.hours == slowest.hours
+
+
 @pytest.mark.parametrize(
     ("hours", "text"),
     [((4 / 60, 12 / 60), "4 to 12 min"), ((2 / 3600, 50 / 3600), "2 to 50 s"), ((5.2, 15.6), "5 to 16 h"),

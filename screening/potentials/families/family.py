@@ -107,7 +107,8 @@ class Family:
     built_in, pattern
         The names it takes.
     check
-        Refuses a name that cannot be loaded here, without loading it; None where the package is all that it takes.
+        Refuses a name that cannot be loaded here, without loading it, a missing package included; None where a
+        package is all that it takes.
     runs_code
         Names are code that is called. Nothing else says whether it works, so that checking is loading; only a user
         may give such a name, never a file; and it chooses its device itself.
