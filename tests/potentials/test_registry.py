@@ -60,7 +60,7 @@ def test_costs_are_those_of_the_benchmark():
     """The larger figure per atom of those that docs/benchmarks.md lists, in seconds."""
     row = re.compile(r"^\| (\S+) \| (\d+) \| ([\d.]+) \| [\d.]+ \| [\d.]+ \|$", re.MULTILINE)
     found = row.findall((Path(__file__).parents[2] / "docs" / "benchmarks.md").read_text())
-    measured = {}
+    measured: dict[str, float] = {}
     for name, atoms, seconds in found:
         measured[name] = max(measured.get(name, 0.0), round(float(seconds) / int(atoms), 4))
     assert {name: measured[name] for name in seconds_per_atom()} == seconds_per_atom()
