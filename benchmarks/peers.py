@@ -15,6 +15,7 @@ import torch
 from ase import Atoms
 from ase.calculators.calculator import all_changes
 
+from screening.files import write_text
 from screening.potentials.ase_calculator import PotentialCalculator
 from screening.potentials.base import Evaluation, Potential
 
@@ -107,10 +108,8 @@ def installed(name: str) -> str | None:
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
-    """Write a document in one go, so that a run that is killed leaves the rows of its last whole document."""
-    draft = path.with_suffix(path.suffix + ".part")
-    draft.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    draft.replace(path)
+    """Replace a document, so that a run that is killed leaves the rows of its last whole document."""
+    write_text(path, json.dumps(document, indent=1) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:

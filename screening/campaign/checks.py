@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from screening.campaign.load import SUMMARY, read_summary
+from screening.campaign.load import read_summary
 from screening.chemistry.compensation import rescale
 from screening.chemistry.content import parse_content
 from screening.chemistry.crystal_facts import available_crystals
 from screening.chemistry.grid import CandidateGrid
 from screening.config import Settings
+from screening.engine.running.whereabouts import SUMMARY
 from screening.errors import CandidateFailed, UserError
 from screening.names import nearest
 from screening.structures.crystals.crystals import load_crystal

@@ -11,7 +11,7 @@ from functools import partial
 
 from ase import Atoms
 
-from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STORE, STRUCTURES, SUMMARY
+from screening.campaign.load import FAILED, FINISHED, RUNNING, STOPPED, STRUCTURES
 from screening.campaign.outputs import write_ranking, write_structures
 from screening.campaign.overall import CampaignProgress, Overall
 from screening.campaign.ranking.rows import Ranking
@@ -24,6 +24,7 @@ from screening.engine.running.queue import run_flows
 from screening.engine.running.records import PotentialId, package_versions
 from screening.engine.running.runlock import run_lock
 from screening.engine.running.store import RecordStore
+from screening.engine.running.whereabouts import STORE, SUMMARY
 from screening.engine.running.workforce import Workforce
 from screening.errors import UserError
 from screening.potentials.registry import load_potential

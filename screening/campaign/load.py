@@ -13,13 +13,12 @@ from screening.chemistry.candidate import Candidate
 from screening.config import Settings
 from screening.engine.running.records import Record
 from screening.engine.running.runlock import is_held
+from screening.engine.running.whereabouts import STORE, SUMMARY, store_location
 from screening.errors import UserError
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-SUMMARY = "summary.yaml"
-STORE = "store.db"
 STRUCTURES = "structures"
 RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 """What summary.yaml says of a run: stopped is one that the same command continues."""
@@ -114,8 +113,7 @@ def load_run(folder: Path) -> StoredRun:
         raise UserError(
             f"{folder / SUMMARY} does not state the settings and candidates of a run; was it edited?"
         ) from error
-    url = str(summary.get("store") or "")
-    store = url if "://" in url else folder / STORE
+    store = store_location(folder, summary.get("store"))
     if isinstance(store, Path) and not store.is_file():
         raise UserError(f"{folder} has no record store ({STORE}); nothing has been computed there yet")
     records = RecordStore.for_reading(store).records()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from screening.campaign.load import SUMMARY, StoredRun, campaign_identity
+from screening.campaign.load import StoredRun, campaign_identity
 from screening.campaign.outputs import write_ranking
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.ranking.rows import Ranking
@@ -19,6 +19,7 @@ from screening.chemistry.candidate import Candidate
 from screening.config import Settings
 from screening.engine.running.records import Record
 from screening.engine.running.runlock import run_lock
+from screening.engine.running.whereabouts import SUMMARY
 from screening.errors import UserError
 from screening.fidelity import Fidelity, same_scale
 from screening.potentials.model_card import card_content

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
-from screening.campaign.load import STORE, StoredRun
+from screening.campaign.load import StoredRun
 from screening.campaign.ranking.labels import y_label
 from screening.campaign.ranking.ranking import rank
 from screening.campaign.ranking.sources import latest
 from screening.chemistry.candidate import Candidate
 from screening.engine.running.records import PotentialId, Record
 from screening.engine.running.store import RecordStore
+from screening.engine.running.whereabouts import store_location
 from screening.errors import UserError
 from screening.fidelity import Fidelity
 from screening.names import nearest
@@ -52,7 +52,7 @@ def plan_validation(
     screen = ScreenedRun(
         candidates=[c.name for c in candidates],
         records=latest(records),
-        store=RecordStore.for_reading(store_of(run)),
+        store=RecordStore.for_reading(store_location(run.folder, run.summary.get("store"))),
         labels={y: y_label(y).removeprefix("y") for y in run.settings.adhesion.soc},
         n_fu=run.settings.bulk.n_fu,
     )
@@ -81,12 +81,6 @@ def potential_records(run: StoredRun) -> list[Record]:
     if not records:
         raise UserError(f"{run.folder} holds no records of {named}; let the screen compute first.")
     return records
-
-
-def store_of(run: StoredRun) -> str | Path:
-    """Where the record store of a run lies."""
-    url = str(run.summary.get("store") or "")
-    return url if "://" in url else run.folder / STORE
 
 
 def choose(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Literal
 
@@ -69,6 +71,34 @@ class Job:
         # candidates of a run that somebody sent give jobs their names, and folders of that name are written
         if not is_below(self.name):
             raise UserError(f"a job cannot be named {self.name!r}, which is no folder below the validation's.")
+
+
+def in_order(after: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names of jobs such that each comes after those it waits for; otherwise in the given order.
+
+    Parameters
+    ----------
+    after
+        Job to the jobs it waits for; names that are no jobs here are nothing to wait for.
+
+    Raises
+    ------
+    UserError
+        When jobs wait for each other.
+    """
+    sorter = TopologicalSorter({name: [one for one in others if one in after] for name, others in after.items()})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        circle = ", ".join(sorted(set(error.args[1])))
+        raise UserError(f"the jobs {circle} wait for each other; write them again.") from error
+    place = {name: number for number, name in enumerate(after)}
+    found: list[str] = []
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready(), key=place.__getitem__)
+        found += ready
+        sorter.done(*ready)
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from screening.process.trouble import stops_the_run
 from screening.training_data.calculation import CalculationUnreadable
 from screening.validation.folders.folders import State, Write, copy_result, state_of, write_job
 from screening.validation.folders.manifest import find_twins
-from screening.validation.jobs import Job
+from screening.validation.jobs import Job, in_order
 from screening.validation.plan.handover import started_from
 from screening.validation.protocols import CalculationFailed, CommandDied, Engine, EngineUnusable
 
@@ -53,23 +53,9 @@ class Event:
 
 
 def ordered(jobs: Sequence[Job]) -> list[Job]:
-    """Jobs such that each comes after those it starts from; otherwise in the given order.
-
-    Raises
-    ------
-    ValueError
-        When jobs wait for each other.
-    """
-    names = {job.name for job in jobs}
-    placed: dict[str, Job] = {}
-    waiting = list(jobs)
-    while waiting:
-        ready = [job for job in waiting if all(name in placed or name not in names for name in job.after)]
-        if not ready:
-            raise ValueError(f"jobs wait for each other: {', '.join(job.name for job in waiting)}")
-        placed |= {job.name: job for job in ready}
-        waiting = [job for job in waiting if job.name not in placed]
-    return list(placed.values())
+    """Jobs such that each comes after those it starts from, see `in_order`."""
+    by_name = {job.name: job for job in jobs}
+    return [by_name[name] for name in in_order({job.name: job.after for job in jobs})]
 
 
 def write_jobs(jobs: Sequence[Job], root: Path, write: Write, engine: Callable[[], Engine]) -> dict[str, State]:

@@ -15,7 +15,7 @@ from screening.campaign.summary import candidate_from_dict, candidate_to_dict, w
 from screening.config import Settings
 from screening.quantities.settings import RankingSettings
 
-# issue text, for y = 1 and 1/3
+# the columns that readers of ranking.csv rely on, for y = 1 and 1/3
 HEADER = (
     "rank,candidate,formula,dopants,site,x,work_of_adhesion_min_J_m2,work_of_adhesion_y1_J_m2,"
     "work_of_adhesion_y0.333_J_m2,work_of_adhesion_eq_min_J_m2,migration_barrier_eV,oxidation_driving_force_eV_atom,"

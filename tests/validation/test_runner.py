@@ -60,7 +60,7 @@ def test_jobs_come_after_what_they_start_from():
     names = [j.name for j in ordered(hop_jobs())]
     assert names == ["c/hop-0/a", "c/hop-0/b", "c/hop-0/band"]
     waiting = [replace(job("a"), after=("b",)), replace(job("b"), after=("a",))]
-    with pytest.raises(ValueError, match="wait for each other"):
+    with pytest.raises(UserError, match="wait for each other"):
         ordered(waiting)
 
 

@@ -45,7 +45,9 @@ class MlipValue(Details):
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """See design section 1. `value` is None where the quantity does not exist (for example an empty window).
+    """What is known of one property of one candidate by one fidelity, converged or not.
+
+    `value` is None where the quantity does not exist (for example an empty window).
 
     Attributes
     ----------

@@ -48,7 +48,8 @@ def unpack_atoms(packed: dict[str, Any]) -> Atoms:
 
 
 def structure_hash(atoms: Atoms) -> str:
-    """Hash of the exact coordinates; an integrity check, never an identity (see design section 4)."""
+    """Hash of the exact coordinates; an integrity check, never an identity: no two machines relax to the same
+    bits, so that what was computed is recognised by its recipe."""
     digest = hashlib.sha256()
     for array in (atoms.numbers.astype("<i8"), atoms.positions.astype("<f8"), np.array(atoms.cell).astype("<f8")):
         digest.update(np.ascontiguousarray(array).tobytes())

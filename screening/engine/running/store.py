@@ -21,6 +21,7 @@ from ase.db import connect
 from screening.engine.running.records import Record, package_versions
 from screening.engine.running.runlock import has_locks
 from screening.engine.running.serialise import from_json, pack_atoms, structure_hash, to_json, unpack_atoms
+from screening.engine.running.whereabouts import is_url
 from screening.engine.tasks import Result
 from screening.errors import UserError
 from screening.process.trouble import StoreUnusable
@@ -85,7 +86,7 @@ class RecordStore:
 
     def __init__(self, path_or_url: str | Path) -> None:
         self.location = str(path_or_url)
-        self._sqlite = "://" not in self.location
+        self._sqlite = not is_url(self.location)
         if not self._sqlite and not self.location.startswith(SERVERS):
             # ase.db would take anything else for a path, and the summary of a received run may say anything
             raise UserError(
@@ -122,7 +123,7 @@ class RecordStore:
         try:
             return cls(path_or_url)
         except StoreUnusable as error:
-            if "://" in str(path_or_url) or "locked" in str(error):
+            if is_url(str(path_or_url)) or "locked" in str(error):
                 raise
         path = Path(path_or_url)
         copy = tempfile.TemporaryDirectory(prefix="coatscreen-")

@@ -66,7 +66,8 @@ def adhesion_records(
 ) -> list[Record]:
     """adhesion_energy (eV per cell), work_of_adhesion and work_of_adhesion_eq (J/m2) per y, segregation_energy (eV).
 
-    The value at one y is the mean over vacancy orders; design section 1 gives definitions and signs.
+    The value at one y is the mean over vacancy orders. The energy of adhesion is negative where the slabs hold
+    together, the work of adhesion is positive there.
     """
     if not outcome.coatings:
         raise ValueError("an adhesion outcome without any relaxed coating slab")

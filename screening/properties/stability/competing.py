@@ -20,6 +20,7 @@ from screening.engine.flows import Flow, compute
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
+from screening.engine.running.whereabouts import STORE
 from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import RelaxTask, Task
 from screening.errors import UserError
@@ -320,7 +321,7 @@ def compute_phases(
         with _work_folder(cached_path(potential_id).with_suffix("")) as work:
             outcome = run_flows(
                 {"phases": _resumed(flow, tasks)},
-                store=RecordStore(work / "store.db"),
+                store=RecordStore(work / STORE),
                 workforce=Workforce(
                     potential_name=potential_name,
                     device=device,

@@ -14,6 +14,7 @@ from screening.engine.flows import Flow
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import PotentialId
 from screening.engine.running.store import RecordStore
+from screening.engine.running.whereabouts import STORE
 from screening.engine.running.workforce import Workforce
 from screening.engine.tasks import Result, Task
 from screening.errors import UserError
@@ -35,7 +36,6 @@ MAX_ABOVE_HULL = 0.1
 """Distance from the hull of all other phases (eV/atom) above which a listed crystal is implausible."""
 
 IMPLAUSIBLE = "implausible"
-STORE = "store.db"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-STANDARD_PLANES, STANDARD_THICKNESS = 4, 8.0  # below these a slab is flagged thin_slab (design section 2)
+STANDARD_PLANES, STANDARD_THICKNESS = 4, 8.0  # A; a thinner slab is flagged thin_slab: it has no bulk-like middle
 
 
 @dataclass(frozen=True, kw_only=True)

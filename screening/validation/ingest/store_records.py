@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from screening.engine.running.records import Record
+from screening.engine.running.whereabouts import SUMMARY, store_location
 from screening.errors import UserError
 from screening.files import PARSE_ERRORS, read_received
 from screening.training_data.library_files import Accepted
 from screening.validation.jobs import Manifest
-
-STORE, SUMMARY = "store.db", "summary.yaml"
 
 
 def store_records(manifest: Manifest, accepted: Mapping[str, Sequence[Accepted]], notes: list[tuple[str, str]]) -> int:
@@ -55,14 +54,14 @@ def _store_of(run: Path) -> str | Path | None:
     import yaml
 
     summary = run / SUMMARY
+    stated: object = None
     if summary.is_file():
         try:
-            url = str((yaml.safe_load(read_received(summary)) or {}).get("store") or "")
+            stated = (yaml.safe_load(read_received(summary)) or {}).get("store")
         except (*PARSE_ERRORS, AttributeError) as error:
             raise UserError(f"{summary} is not the summary of a run; put a backup in its place.") from error
-        if "://" in url:
-            return url
-    return run / STORE if (run / STORE).is_file() else None
+    location = store_location(run, stated)
+    return None if isinstance(location, Path) and not location.is_file() else location
 
 
 def _content(record: Record) -> str:

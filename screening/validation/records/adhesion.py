@@ -1,4 +1,4 @@
-"""Adhesion from DFT energies of interface and slabs (design section 1; paper, equation 3)."""
+"""Adhesion from DFT energies of interface and slabs (the paper's equation 3)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import UserError
-from screening.validation.jobs import Manifest, read_manifest
+from screening.validation.jobs import in_order, read_manifest
 
 if TYPE_CHECKING:
     from jobflow import Flow
@@ -41,9 +41,9 @@ def manifest_flow(folder: Path, command: str) -> Flow:
     run = job(run_in_folder)
     made: dict[str, Any] = {}
     same = {entry["name"]: entry["same_as"] for entry in manifest.jobs if entry.get("same_as") in manifest.names}
-    for entry in _in_order(manifest):
-        if entry["name"] in same:
-            continue
+    by_name = {entry["name"]: entry for entry in manifest.jobs}
+    waits_for = {name: [*(e.get("after") or ()), e.get("same_as", "")] for name, e in by_name.items()}
+    for entry in (by_name[name] for name in in_order(waits_for) if name not in same):
         names = [same.get(name, name) for name in entry.get("after") or ()]
         parents = [made[name].output for name in names if name in made]
         step = run(str(manifest.folder.resolve() / entry["name"]), command, parents)
@@ -75,23 +75,3 @@ def run_in_folder(folder: str, command: str, parents: list[Any]) -> dict[str, An
         "energies": [calculation.energy for calculation in calculations],
         "simulated_by": calculations[-1].simulated_by,
     }
-
-
-def _in_order(manifest: Manifest) -> list[dict[str, Any]]:
-    """Jobs with every parent before its children; a circle cannot be computed."""
-    waiting, ordered, placed = list(manifest.jobs), [], set()
-    names = set(manifest.names)
-
-    def before(job: dict[str, Any]) -> list[str]:
-        return [name for name in (*(job.get("after") or ()), job.get("same_as")) if name in names]
-
-    while waiting:
-        ready = [job for job in waiting if all(name in placed for name in before(job))]
-        if not ready:
-            raise UserError(
-                f"the jobs {', '.join(job['name'] for job in waiting)} wait for each other; write them again."
-            )
-        ordered += ready
-        placed |= {job["name"] for job in ready}
-        waiting = [job for job in waiting if job["name"] not in placed]
-    return ordered

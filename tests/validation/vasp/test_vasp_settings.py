@@ -33,7 +33,7 @@ def mp():
 
 
 def test_the_papers_method(kim):
-    # ../shared/paper-facts.md: PBE+U with U Ni 6.0, Co 3.4, Mn 3.9 eV, 500 eV
+    # the paper: PBE+U with U Ni 6.0, Co 3.4, Mn 3.9 eV, 500 eV
     method = kim.expected(Atoms("LiNiCoMnNbO8"))
     assert method.functional == "pbe"
     assert method.hubbard == {"Ni": 6.0, "Co": 3.4, "Mn": 3.9}
