@@ -41,10 +41,6 @@ def defaults(function: Callable[..., Any]) -> Any:
 
 
 def asked(options: object, function: Callable[..., Any]) -> dict[str, Any]:
-    """What `options` has for a function of the door: a field for each parameter, a mapping for its ``**``."""
-    found: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        if hasattr(options, name):
-            value = getattr(options, name)
-            found |= value if parameter.kind is parameter.VAR_KEYWORD else {name: value}
-    return found
+    """What `options` has for a function of the door, by the names of its parameters."""
+    names = inspect.signature(function).parameters
+    return {name: getattr(options, name) for name in names if hasattr(options, name)}

@@ -22,6 +22,11 @@ def threshold_options(options: type[Options]) -> type[Options]:
     return make_dataclass(options.__name__, fields, bases=(options,), frozen=True, kw_only=True)
 
 
+def thresholds_of(options: object) -> dict[str, float | None]:
+    """The setting of every threshold and what was typed for it, None where nothing was."""
+    return {entry.limit: getattr(options, entry.limit) for entry in with_threshold()}
+
+
 def weights_example() -> str:
     """Every objective with the weight that it has where nothing is typed, the first one doubled."""
     return ",".join(f"{entry.name}={1 if n else 2}" for n, entry in enumerate(ranked()))

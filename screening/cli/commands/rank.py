@@ -11,7 +11,7 @@ import typer
 
 from screening.cli.own_name import own_command
 from screening.cli.signature import asked, command, defaults
-from screening.cli.thresholds import threshold_options, weights_example
+from screening.cli.thresholds import threshold_options, thresholds_of, weights_example
 from screening.door.load import load_run
 from screening.door.rank import rank, ranking_document
 
@@ -91,7 +91,7 @@ def rank_command(options: RankOptions) -> None:
     if options.plot is not None:
         check_plot_file(options.plot)
     stored = load_run(options.run)
-    ranking = rank(**(asked(options, rank) | {"run": stored}))
+    ranking = rank(**(asked(options, rank) | thresholds_of(options) | {"run": stored}))
     title = f"{stored.folder.name} ({stored.summary['status']})"
     if options.plot is not None:
         kinds = " and ".join(filter(None, (ranking.fidelity, ranking.reference)))
