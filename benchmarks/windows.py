@@ -20,7 +20,7 @@ from rich.table import Table
 
 from screening.assets import asset
 from screening.errors import UserError
-from screening.properties.stability.competing import PhaseSet, compute_phases
+from screening.properties.stability.phase_set import PhaseSet, compute_phases
 from screening.properties.stability.window import FormulaWindow, formula_window, parse_formula
 from screening.report.window import reaction_side
 

@@ -13,7 +13,7 @@ from screening.door.typed import Names
 if TYPE_CHECKING:
     from screening.chemistry.formula import Formula
     from screening.engine.running.progress import Progress
-    from screening.properties.stability.competing import PhaseSet
+    from screening.properties.stability.phase_set import PhaseSet
     from screening.properties.stability.reactivity import Reaction
     from screening.properties.stability.window import FormulaWindow
 
@@ -112,7 +112,7 @@ def window(
         When a formula cannot be read, or the potential, the source or the phases cannot be used.
     """
     from screening.chemistry.formula import read_formula
-    from screening.properties.stability.competing import compute_phases
+    from screening.properties.stability.phase_set import compute_phases
     from screening.properties.stability.window import formula_window
 
     asked = read_formula(formula)

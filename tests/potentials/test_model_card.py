@@ -14,7 +14,8 @@ from screening.files import sha256_of
 from screening.potentials.networks import chgnet, sevennet
 from screening.potentials.registry import built_in_base, check_name, fitted_elements, load_potential
 from screening.potentials.selfcheck import lithium_niobate
-from screening.properties.stability.competing import check_zero_points, compute_phases
+from screening.properties.stability.competing import check_zero_points
+from screening.properties.stability.phase_set import compute_phases
 
 FAMILIES = {"chgnet": chgnet.checkpoint_of, "sevennet-0": sevennet.checkpoint_of}
 

@@ -11,7 +11,7 @@ import pytest
 from screening.engine.running.records import PotentialId
 from screening.potentials.registry import load_potential
 from screening.properties.stability import competing, phase_files
-from screening.properties.stability.competing import compute_phases
+from screening.properties.stability.phase_set import compute_phases
 
 
 @pytest.fixture
