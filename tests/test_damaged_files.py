@@ -12,8 +12,8 @@ from screening.config import load_settings
 from screening.engine.running.records import PotentialId
 from screening.errors import UserError
 from screening.potentials.model_card import card_content, read_card
+from screening.properties.stability.foreign.entries_file import entries_from_file
 from screening.properties.stability.phase_files import read_energies
-from screening.properties.stability.phase_sources import entries_from_file
 from screening.tracking.session import read_state
 from screening.training_data.library_files import read_list
 from screening.validation.ingest.store_records import _store_of

@@ -139,7 +139,7 @@ def check_source(source: str, elements: set[str], potential_name: str, device: s
         When it is neither ``"listed"`` nor ``"mp"`` nor a readable file of entries, lacks an element, or is on another
         scale than the potential.
     """
-    from screening.properties.stability.phase_sources import check_mp
+    from screening.properties.stability.foreign.materials_project import check_mp
 
     if source == LISTED:
         return
@@ -166,7 +166,8 @@ def foreign_phases(
     UserError
         When the potential's energies are on another scale, or the source cannot be read.
     """
-    from screening.properties.stability.phase_sources import entries_from_file, entries_from_mp
+    from screening.properties.stability.foreign.entries_file import entries_from_file
+    from screening.properties.stability.foreign.materials_project import entries_from_mp
 
     if not alone:
         _check_scale(potential_corrections)

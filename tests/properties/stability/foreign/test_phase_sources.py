@@ -25,7 +25,8 @@ from pymatgen.entries.computed_entries import (
 
 from screening.errors import UserError
 from screening.properties.stability import hull
-from screening.properties.stability.phase_sources import entries_from_file, entries_from_mp
+from screening.properties.stability.foreign.entries_file import entries_from_file
+from screening.properties.stability.foreign.materials_project import entries_from_mp
 
 DAY = date(2026, 3, 1)
 
