@@ -5,9 +5,11 @@ What a notebook needs is here: ``from screening import screen, load_run, rank`` 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as type checkers know it; to import `typing` for it would double what this file costs
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from screening.door.ingest import ingest
     from screening.door.label import label
     from screening.door.load import load_potential, load_run
