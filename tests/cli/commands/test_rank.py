@@ -13,6 +13,7 @@ from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.quantities.settings import RankingSettings
+from screening.quantities.table import with_threshold
 
 # value by candidate: Mg adheres better, Zr conducts better
 VALUES = {
@@ -145,3 +146,15 @@ def test_the_ranking_is_drawn_beside_what_is_printed(run, tmp_path):
 def test_a_plot_that_cannot_be_written_is_refused_before_the_run_is_looked_for(tmp_path):
     with pytest.raises(UserError, match="a plot is written as png, svg, pdf"):
         invoke(tmp_path / "nowhere", "--plot", tmp_path / "ranking.jpg")
+
+
+@pytest.mark.parametrize("limit", [entry.limit for entry in with_threshold()])
+def test_every_threshold_that_is_typed_counts(run, limit):
+    """-1 is nobody's reaction energy, 2 J/m2 is nobody's adhesion, and nobody's barrier lies below 0.001."""
+    value = {"min_reaction_energy_cathode": "-1", "min_reaction_energy_electrolyte": "-1", "min_work_of_adhesion": "2"}
+    result = invoke(str(run), f"--{limit.replace('_', '-')}", value.get(limit, "0.001"), "--json")
+    assert result.exit_code == 0, result.output
+    rows = json.loads(result.output)["rows"]
+    assert rows
+    for row in rows:
+        assert any(flag.startswith(f"removed:{limit}=") for flag in row["flags"]), row
