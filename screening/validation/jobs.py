@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import yaml
 from ase import Atoms
@@ -14,6 +14,10 @@ from ase import Atoms
 from screening.errors import UserError
 from screening.files import PARSE_ERRORS, read_received
 from screening.inside import is_below
+from screening.typed.details import Details
+from screening.validation.job_details import JobDetails, NoDetails, PhaseJobDetails
+
+D = TypeVar("D", bound=Details)
 
 MANIFEST = "validation.yaml"
 
@@ -48,8 +52,7 @@ class Job:
     after
         Names of the jobs whose result this one starts from.
     details
-        By role: ``{"y": 1.0, "area": A^2}`` (interface, substrate, coating), ``{"hop": [from, to]}``
-        (end, band), ``{"phase": name}`` (phase), ``{"n_fu": int}`` (bulk).
+        By role, see `job_details`.
     mlip_energy
         The potential's energy of the same (relaxed) structure, eV; None where there is none.
     """
@@ -64,13 +67,23 @@ class Job:
     kpoints: tuple[int, int, int] = (1, 1, 1)
     slab: bool = False
     after: tuple[str, ...] = ()
-    details: dict[str, Any] = field(default_factory=dict)
+    details: JobDetails = field(default_factory=NoDetails)
     mlip_energy: float | None = None
 
     def __post_init__(self) -> None:
         # candidates of a run that somebody sent give jobs their names, and folders of that name are written
         if not is_below(self.name):
             raise UserError(f"a job cannot be named {self.name!r}, which is no folder below the validation's.")
+
+    @property
+    def phase(self) -> str | None:
+        """Name of the competing phase; None of any other job."""
+        return self.details.phase if isinstance(self.details, PhaseJobDetails) else None
+
+    @property
+    def molecule(self) -> bool:
+        """Whether it is a molecule in a box."""
+        return isinstance(self.details, PhaseJobDetails) and bool(self.details.molecule)
 
 
 def in_order(after: Mapping[str, Iterable[str]]) -> list[str]:
@@ -154,6 +167,23 @@ def read_manifest(folder: Path) -> Manifest:
         raise UserError(f"{folder} holds no {MANIFEST}; write it with `screen validate RUN`.") from error
     except (*PARSE_ERRORS, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is not a validation manifest; write it again with `screen validate RUN`.") from error
+
+
+def said(job: Mapping[str, Any], kind: type[D]) -> D:
+    """Details of a manifest's job as the dataclass of its role.
+
+    Raises
+    ------
+    UserError
+        When they are not those of such a job.
+    """
+    try:
+        return kind.from_details(job.get("details") or {})
+    except ValueError as error:
+        raise UserError(
+            f"the {job['role']} job {job['name']} of the manifest has details that cannot be read ({error}); put a "
+            "backup of the manifest in place, or write it again with `screen validate RUN`"
+        ) from error
 
 
 def _checked(path: Path, row: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from screening.engine.running.runlock import FolderInUse, run_lock
 from screening.errors import UserError
 from screening.structures.files import structure_file
 from screening.validation.gpaw.settings import GpawSettings
+from screening.validation.job_details import LabelJobDetails
 from screening.validation.jobs import Job
 from screening.validation.protocols import CalculationFailed, Engine
 
@@ -108,7 +109,7 @@ def _job(name: str, atoms: Atoms, settings: GpawSettings, *, charge: int, slab: 
         charge=charge,
         kpoints=settings.grid(atoms, slab=slab),
         slab=slab,
-        details={key: value for key, value in atoms.info.items() if isinstance(value, str | int | float)},
+        details=LabelJobDetails(said={k: v for k, v in atoms.info.items() if isinstance(v, str | int | float)}),
     )
 
 

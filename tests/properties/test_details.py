@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from screening.engine.running.records import Record
@@ -40,6 +40,8 @@ def test_stored_details_are_written_as_they_were_read(stored):
     assert json.dumps(details.to_details()) == json.dumps(stored["details"])
 
 
+# the first example resolves the types of all fields, which takes its time on a busy machine
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from([AdhesionDetails, MigrationDetails, VacancyOrder, HopDetails]).flatmap(st.from_type))
 def test_details_come_back_as_they_were(details):
     stored = from_json(to_json(details.to_details()))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from ase import Atoms
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from screening.engine.running.parts import BY_POSITION
@@ -54,6 +54,7 @@ PARTS = st.one_of(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(PARTS)
 def test_a_reader_gets_the_roles_that_the_writer_gave(parts):
     made = written(

@@ -202,14 +202,18 @@ def record_from(
         Every engine result the value depends on, by role; the record is converged when all of them are. None where
         it failed before there was any.
     **fields
-        Any other field of `Record`; `converged` given here is combined with the results' own.
+        Any other field of `Record`; `converged` given here is combined with the results' own, and `details` may be the
+        dataclass that they are written from.
     """
+    details = fields.pop("details", {})
+    if isinstance(details, Details):
+        details = details.to_details()
     by_role = {} if results is None else results.by_role()
     used = [result for role in by_role.values() for result in role]
     converged = bool(fields.pop("converged", True)) and all(r.converged and r.failure is None for r in used)
     keys = [r.key for r in used]
     # y tells two states of charge apart that failed before any result existed
-    source = json.dumps([candidate, prop, potential_id.fidelity, fields.get("details", {}).get("y"), *keys])
+    source = json.dumps([candidate, prop, potential_id.fidelity, details.get("y"), *keys])
     return Record(
         candidate=candidate,
         property=prop,
@@ -225,5 +229,6 @@ def record_from(
         wall_s=sum(r.wall_s for r in used),
         structure={role: tuple(r.key for r in these) for role, these in by_role.items()},
         recipe_hash=hashlib.sha256(source.encode()).hexdigest()[:24],
+        details=details,
         **fields,
     )

@@ -97,7 +97,7 @@ def adhesion_records(
         )
         shared: dict[str, Any] = {
             "flags": (*flags, *_state_flags(states, parent)),
-            "details": replace(common, y=y, orders=tuple(_vacancy_order(s, pool, parent) for s in states)).to_details(),
+            "details": replace(common, y=y, orders=tuple(_vacancy_order(s, pool, parent) for s in states)),
         }
         own, lowest = {"results": used, **shared}, {"results": replace(used, coating=equilibrium), **shared}
         records += [

@@ -159,7 +159,7 @@ def _record(
         potential_id=potential_id,
         results=migration.used,
         converged=converged,
-        details=details.to_details(),
+        details=details,
         **fields,
     )
 

@@ -7,7 +7,7 @@ energies and what else a record states differ. All energies of one `Subject` are
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from screening.engine.running.parts import Parts
@@ -17,6 +17,7 @@ from screening.flags import flag
 from screening.properties.stability import hull
 from screening.properties.stability.competing import without_compounds
 from screening.properties.stability.phases import PhaseEnergy, same_composition
+from screening.typed.details import Details
 
 T = TypeVar("T")
 
@@ -43,6 +44,66 @@ class DelithiationParts(Parts[T], Generic[T]):
 
 
 @dataclass(frozen=True, kw_only=True)
+class HullDetails(Details):
+    """Details of ``e_above_hull``.
+
+    Attributes
+    ----------
+    phase_separation_energy
+        Of the candidate above the hull of all other phases, eV/atom; negative where nothing beats it.
+    decomposition
+        Phases it would separate into, formula units per host formula unit.
+    formation_energy
+        From the elements, eV/atom.
+    composition
+        Atoms in the cell.
+    hull
+        ``phase``, ``energy_per_atom`` (eV) and ``origin`` of every phase it was set against.
+    """
+
+    phase_separation_energy: float | None = None
+    decomposition: dict[str, float] = field(default_factory=dict)
+    formation_energy: float | None = None
+    composition: dict[str, int] | None = None
+    hull: tuple[dict[str, Any], ...] | None = None
+
+    @property
+    def products(self) -> dict[str, float]:
+        return self.decomposition
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrivingForceDetails(Details):
+    """Details of ``oxidation_driving_force``.
+
+    Attributes
+    ----------
+    voltage
+        V vs Li/Li+ that it is taken at.
+    per
+        What one eV/atom counts.
+    products
+        What the candidate decomposes into there, formula units per host formula unit.
+    profile
+        The driving force and its products over `PROFILE_RANGE`.
+    """
+
+    voltage: float | None = None
+    per: str | None = None
+    products: dict[str, float] = field(default_factory=dict)
+    profile: tuple[dict[str, Any], ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowDetails(Details):
+    """Details of an end of a window: what it means, the products beyond it, and whether there is no window at all."""
+
+    meaning: str | None = None
+    products: dict[str, float] = field(default_factory=dict)
+    empty: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Subject:
     """A candidate on the hull's scale.
 
@@ -55,7 +116,8 @@ class Subject:
     phases
         All competing phases, every one on the scale of `energy_per_atom` (eV/atom).
     make
-        ``make(property, value, unit, flags=..., details=...)`` builds a record of this candidate and energy scale.
+        ``make(property, value, unit, flags=..., details=...)`` builds a record of this candidate and energy scale; the
+        details are a dataclass of this file or plain data.
     """
 
     name: str
@@ -109,13 +171,13 @@ def hull_record(subject: Subject) -> Record:
         max(separation, 0.0) if subject.pristine else separation,
         "eV/atom",
         flags=(flag("below_hull"),) if below and not subject.pristine else (),
-        details={
-            "phase_separation_energy": separation,
-            "decomposition": per_formula(state.products, subject),
-            "formation_energy": hull.formation_energy(subject.composition, subject.energy_per_atom, rivals),
-            "composition": dict(subject.composition),
-            "hull": [{"phase": p.name, "energy_per_atom": p.energy_per_atom, "origin": p.origin} for p in rivals],
-        },
+        details=HullDetails(
+            phase_separation_energy=separation,
+            decomposition=per_formula(state.products, subject),
+            formation_energy=hull.formation_energy(subject.composition, subject.energy_per_atom, rivals),
+            composition=dict(subject.composition),
+            hull=tuple({"phase": p.name, "energy_per_atom": p.energy_per_atom, "origin": p.origin} for p in rivals),
+        ),
     )
 
 
@@ -129,12 +191,12 @@ def driving_force_record(subject: Subject, voltage: float) -> Record:
         "oxidation_driving_force",
         force,
         "eV/atom",
-        details={
-            "voltage": voltage,
-            "per": "atom of the candidate, Li included",
-            "products": per_formula(products, subject),
-            "profile": [{**row, "products": sorted(row["products"])} for row in profile],  # type: ignore[call-overload]
-        },
+        details=DrivingForceDetails(
+            voltage=voltage,
+            per="atom of the candidate, Li included",
+            products=per_formula(products, subject),
+            profile=tuple({**row, "products": sorted(row["products"])} for row in profile),  # type: ignore[call-overload]
+        ),
     )
 
 
@@ -162,7 +224,9 @@ def window_records(subject: Subject) -> list[Record]:
                     value,
                     "V",
                     flags=(flag("no_limit_found"),) if value == limit else (),
-                    details={"meaning": meaning, "products": per_formula(products, subject), "empty": window is None},
+                    details=WindowDetails(
+                        meaning=meaning, products=per_formula(products, subject), empty=window is None
+                    ),
                 )
             )
     return records

@@ -35,7 +35,7 @@ def plain_job(job: Job) -> dict[str, Any]:
         "kpoints": list(job.kpoints),
         "slab": job.slab,
         "after": list(job.after),
-        "details": job.details,
+        "details": job.details.to_details(),
         "mlip_energy": None if job.mlip_energy is None else float(job.mlip_energy),
         "n_images": len(job.images),
         "n_atoms": len(job.atoms),
@@ -123,7 +123,7 @@ def _identity(job: Job) -> str:
     structures: list[Atoms] = [job.atoms, *job.images]
     fixed = [sorted(int(i) for c in job.atoms.constraints for i in getattr(c, "index", []))]
     facts: list[Any] = [job.role, job.relax, job.charge, list(job.kpoints), job.slab, list(job.after), fixed]
-    facts.append(job.details.get("phase"))
+    facts.append(job.phase)
     text = json.dumps([facts, [structure_hash(a) for a in structures]])
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -78,7 +78,7 @@ class GpawEngine:
             "charge": job.charge,
             "kpoints": list(job.kpoints),
             "slab": job.slab,
-            "details": job.details,
+            "details": job.details.to_details(),
             "settings": self.settings.model_dump(),
         }
         _write_json(folder / JOB, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from screening.properties.stability.records import BulkParts, DelithiationParts
 from screening.structures.elements import by_element
+from screening.validation.job_details import BulkJobDetails
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun
 
@@ -22,7 +23,7 @@ def bulk_jobs(screen: ScreenedRun, candidate: str) -> Plan:
             role="bulk",
             atoms=by_element(bulk.atoms),
             relax="cell",
-            details={"n_fu": screen.n_fu},
+            details=BulkJobDetails(n_fu=screen.n_fu),
             mlip_energy=bulk.energy,
         )
     )

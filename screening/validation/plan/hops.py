@@ -7,14 +7,14 @@ then the computed hop that is most like it stands for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from screening.engine.tasks import Result
 from screening.properties.migration.details import CriticalHop, HopDetails, MigrationDetails, MigrationParts
 from screening.structures.elements import by_element, element_order
+from screening.validation.job_details import HopJobDetails
 from screening.validation.jobs import Job
 from screening.validation.plan.screened import Plan, ScreenedRun
 
@@ -30,10 +30,6 @@ class _Hop:
     facts: HopDetails
     chosen_as: tuple[str, ...]
     stands_for: CriticalHop | None = None
-
-    @property
-    def ends(self) -> list[str]:
-        return [self.facts.start, self.facts.end]
 
 
 def hop_jobs(screen: ScreenedRun, candidate: str) -> Plan:
@@ -101,9 +97,11 @@ def _jobs(candidate: str, hop: _Hop, band: Result, charge: int, *, suffix: str) 
     images = [by_element(image, order) for image in band.images]
     saddle = int(np.argmax(band.image_energies))
     place = f"{candidate}/hop-{hop.number}"
-    details: dict[str, Any] = {"hop": hop.ends, "chosen_as": list(hop.chosen_as)}
-    if hop.stands_for is not None:
-        details["stands_for"] = list(hop.stands_for.sites)
+    details = HopJobDetails(
+        hop=hop.facts.sites,
+        chosen_as=hop.chosen_as,
+        stands_for=None if hop.stands_for is None else hop.stands_for.sites,
+    )
     # the potential knows no charge: its energies belong to the neutral cell
     energies = band.image_energies if charge == 0 else [None] * len(images)
     ends = [
@@ -114,7 +112,7 @@ def _jobs(candidate: str, hop: _Hop, band: Result, charge: int, *, suffix: str) 
             atoms=images[index],
             relax="atoms",
             charge=charge,
-            details={**details, "side": side},
+            details=replace(details, side=side),
             mlip_energy=energies[index],
         )
         for side, index in (("a", 0), ("b", -1))
@@ -128,7 +126,7 @@ def _jobs(candidate: str, hop: _Hop, band: Result, charge: int, *, suffix: str) 
         relax="atoms",
         charge=charge,
         after=tuple(end.name for end in ends),
-        details={**details, "saddle": saddle},
+        details=replace(details, saddle=saddle),
         mlip_energy=energies[saddle],
     )
     return [*ends, path]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from screening.engine.running.records import Record
 from screening.properties.adhesion.details import AdhesionDetails, AdhesionParts, VacancyOrder
 from screening.structures.elements import by_element
+from screening.validation.job_details import SlabJobDetails
 from screening.validation.jobs import Job
-from screening.validation.plan.screened import Plan, ScreenedRun, plain_details
+from screening.validation.plan.screened import Plan, ScreenedRun
 
 
 def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
@@ -29,16 +31,15 @@ def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
         if area is None:
             raise record.unfit("does not say the area of its cell")
         common: dict[str, Any] = {"candidate": candidate, "relax": "atoms", "slab": True}
-        at = plain_details(y=y, y_realised=state.y_realised, order=state.order, area=area)
+        at = SlabJobDetails(y=float(y), order=state.order, area=area)
         for role, key in (("interface", interface), ("substrate", substrate)):
             result = screen.result(key)
-            details = at if role == "interface" else {k: v for k, v in at.items() if k != "y_realised"}
             plan.jobs.append(
                 Job(
                     name=f"{candidate}/{role}-y{label}",
                     role="interface" if role == "interface" else "substrate",
                     atoms=by_element(result.atoms),
-                    details=details,
+                    details=replace(at, y_realised=state.y_realised) if role == "interface" else at,
                     mlip_energy=result.energy,
                     **common,
                 )
@@ -49,7 +50,7 @@ def interface_jobs(screen: ScreenedRun, candidate: str) -> Plan:
                 name=f"{candidate}/coating",
                 role="coating",
                 atoms=by_element(result.atoms),
-                details=plain_details(area=area),
+                details=SlabJobDetails(area=area),
                 mlip_energy=result.energy,
                 **common,
             )

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from screening.structures.crystals.phases import PhaseFacts, phase_structures
 from screening.structures.elements import by_element
+from screening.validation.job_details import PhaseJobDetails
 from screening.validation.jobs import Job
 
 
@@ -27,7 +28,6 @@ def phase_jobs(phases: Sequence[PhaseFacts], orderings: Mapping[str, int], energ
         chosen = orderings.get(facts.name, 0)
         atoms = by_element(offered[chosen if chosen < len(offered) else 0])
         molecule = facts.reference is not None
-        details = {"phase": facts.name, "formula": facts.formula}
         per_atom = energies.get(facts.name)
         jobs.append(
             Job(
@@ -37,7 +37,7 @@ def phase_jobs(phases: Sequence[PhaseFacts], orderings: Mapping[str, int], energ
                 atoms=atoms,
                 # PBE has no dispersion: what only that holds together keeps its measured cell
                 relax="atoms" if molecule or facts.cell_held else "cell",
-                details={**details, "molecule": True} if molecule else details,
+                details=PhaseJobDetails(phase=facts.name, formula=facts.formula, molecule=True if molecule else None),
                 mlip_energy=None if per_atom is None else per_atom * len(atoms),
             )
         )

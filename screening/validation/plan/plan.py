@@ -68,7 +68,7 @@ def plan_jobs(
 def grid_of(job: Job, settings: ValidationSettings) -> Grid:
     """k-points by the settings' own rule (a method ``grid``), otherwise by the density of the paper's bulk grid."""
     own = getattr(settings, "grid", None)
-    if job.details.get("molecule"):
+    if job.molecule:
         return (1, 1, 1)
     if own is None:
         return grid_by_spacing(job.atoms.cell.array, DEFAULT_SPACING, slab=job.slab)

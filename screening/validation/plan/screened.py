@@ -5,9 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
 from ase import Atoms
 
 from screening.chemistry.index_lists import marked_as, unsound, without_lists
@@ -99,8 +98,3 @@ def _trusted(atoms: Atoms, key: str) -> Atoms:
         return atoms
     logger.warning("result %s: %s; which atoms are dopants is left out of its job", key, ", ".join(reasons))
     return without_lists(atoms)
-
-
-def plain_details(**fields: Any) -> dict[str, Any]:
-    """Details without NumPy types, for JSON and YAML."""
-    return {key: value.item() if isinstance(value, np.generic) else value for key, value in fields.items()}

@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from screening.engine.running.records import Record
+from screening.errors import UserError
 from screening.flags import flag
 from screening.properties.adhesion.details import AdhesionDetails
 from screening.properties.adhesion.parent import EV_PER_A2
 from screening.training_data.calculation import Calculation
-from screening.validation.records.finished_jobs import SAME_Y, FinishedJobs, NotThere, dft_record
+from screening.validation.job_details import SlabJobDetails
+from screening.validation.jobs import said
+from screening.validation.records.finished_jobs import SAME_Y, FinishedJobs, NotThere, Quantity, dft_record
 
 AREA_TOLERANCE = 1e-3
 """Largest relative difference between the areas of jobs that share one in-plane cell."""
@@ -19,7 +22,7 @@ AREA_TOLERANCE = 1e-3
 
 def states_of_charge(jobs: FinishedJobs, candidate: str) -> list[float]:
     """Li per cathode formula unit of the interfaces that were written, descending."""
-    return sorted({float(j["details"]["y"]) for j in jobs.of(candidate, "interface")}, reverse=True)
+    return sorted({_y(job) for job in jobs.of(candidate, "interface")}, reverse=True)
 
 
 def adhesion_records(jobs: FinishedJobs, candidate: str, y: float) -> list[Record]:
@@ -44,8 +47,8 @@ def adhesion_records(jobs: FinishedJobs, candidate: str, y: float) -> list[Recor
         own = [job["mlip_energy"] for job in (interface_job, substrate_job, coating_job) if job.get("mlip_energy")]
         if len(own) == 3:
             mlip.append(float(own[0] - own[1] - own[2]))
-        orders.append(interface_job["details"].get("order", 0))
-    area = float(coating_job["details"]["area"])
+        orders.append(said(interface_job, SlabJobDetails).order or 0)
+    area = said(coating_job, SlabJobDetails).area
     energy = sum(values) / len(values)
     mlip_energy = sum(mlip) / len(mlip) if len(mlip) == len(values) else None
     return list(_records(jobs, candidate, y, energy, mlip_energy, area, orders, used))
@@ -66,10 +69,7 @@ def _records(
         n_orders = len(like.said(AdhesionDetails).orders) if like else 0
         yield dft_record(
             jobs,
-            candidate,
-            prop,
-            energy * factor,
-            unit,
+            Quantity(candidate=candidate, property=prop, value=energy * factor, unit=unit),
             used=used,
             like=like,
             mlip_value=None if mlip_energy is None else mlip_energy * factor,
@@ -82,13 +82,23 @@ def _pairs(jobs: FinishedJobs, candidate: str, y: float) -> list[tuple[dict[str,
     """Interface and substrate jobs at `y`, order by order."""
 
     def at(role: str) -> dict[int, dict[str, Any]]:
-        found = [j for j in jobs.of(candidate, role) if abs(float(j["details"]["y"]) - y) < SAME_Y]
-        return {int(j["details"].get("order", 0)): j for j in found}
+        found = [j for j in jobs.of(candidate, role) if abs(_y(j) - y) < SAME_Y]
+        return {said(j, SlabJobDetails).order or 0: j for j in found}
 
     interfaces, substrates = at("interface"), at("substrate")
     if lacking := sorted(interfaces.keys() - substrates.keys()):
         raise NotThere(f"no substrate slab was written for vacancy order {lacking[0]} at y = {y:.3g}")
     return [(job, substrates[order]) for order, job in sorted(interfaces.items())]
+
+
+def _y(job: Mapping[str, Any]) -> float:
+    y = said(job, SlabJobDetails).y
+    if y is None:
+        raise UserError(
+            f"the {job['role']} job {job['name']} of the manifest does not say its state of charge; put a backup of "
+            "the manifest in place, or write it again with `screen validate RUN`"
+        )
+    return y
 
 
 def _check(
@@ -99,7 +109,7 @@ def _check(
     substrate: Calculation,
     coating: Calculation,
 ) -> None:
-    areas = [float(j["details"]["area"]) for j in (interface_job, substrate_job, coating_job)]
+    areas = [said(j, SlabJobDetails).area for j in (interface_job, substrate_job, coating_job)]
     if max(areas) - min(areas) > AREA_TOLERANCE * max(areas):
         raise NotThere(f"{interface_job['name']} and its slabs do not share one in-plane cell (areas {areas} A2)")
     whole, one, two = (Counter(c.atoms.get_chemical_symbols()) for c in (interface, substrate, coating))

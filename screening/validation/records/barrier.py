@@ -21,7 +21,9 @@ from screening.engine.running.records import Record
 from screening.flags import flag
 from screening.properties.migration.details import MigrationDetails
 from screening.training_data.calculation import Calculation
-from screening.validation.records.finished_jobs import FinishedJobs, NotThere, dft_record
+from screening.validation.job_details import HopJobDetails
+from screening.validation.jobs import said
+from screening.validation.records.finished_jobs import FinishedJobs, NotThere, Quantity, dft_record
 
 Hop = tuple[str, str]
 
@@ -65,9 +67,9 @@ def written_hops(jobs: FinishedJobs, candidate: str) -> list[WrittenHop]:
     return [
         WrittenHop(
             place=place,
-            sites=_labels(same[0]),
+            sites=said(same[0], HopJobDetails).hop,
             charges=tuple(int(j.get("charge", 0)) for j in same),
-            chosen_as=frozenset(same[0]["details"].get("chosen_as", ())),
+            chosen_as=frozenset(said(same[0], HopJobDetails).chosen_as),
         )
         for place, same in bands.items()
     ]
@@ -95,10 +97,12 @@ def barrier_record(jobs: FinishedJobs, candidate: str) -> Record:
     own = own_details.barriers_between(*sites)
     return dft_record(
         jobs,
-        candidate,
-        "migration_barrier",
-        path.saddle - path.ends[which] + shift[which],
-        "eV",
+        Quantity(
+            candidate=candidate,
+            property="migration_barrier",
+            value=path.saddle - path.ends[which] + shift[which],
+            unit="eV",
+        ),
         used=path.used,
         like=like,
         mlip_value=None if own is None else own[which] + shift[which],
@@ -142,20 +146,12 @@ def lowest_hop_record(jobs: FinishedJobs, candidate: str) -> Record:
     path, others = _counting_path(jobs, candidate, hop)
     return dft_record(
         jobs,
-        candidate,
-        "lowest_hop_barrier",
-        path.saddle - max(path.ends),
-        "eV",
+        Quantity(candidate=candidate, property="lowest_hop_barrier", value=path.saddle - max(path.ends), unit="eV"),
         used=path.used,
         like=like,
         mlip_value=like.value,
         details={"hop": list(hop.sites), "charge": path.charge, "other_charges": others},
     )
-
-
-def _labels(job: Mapping[str, Any]) -> Hop:
-    first, second = job["details"]["hop"]
-    return str(first), str(second)
 
 
 def _place(job: Mapping[str, Any]) -> str:
@@ -230,7 +226,7 @@ def _path(jobs: FinishedJobs, candidate: str, hop: WrittenHop, charge: int) -> H
         ends = (images[0].energy, images[-1].energy)
         saddle = max(image.energy for image in images[1:-1])
     else:
-        sides = {j["details"]["side"]: j for j in mine("end")}
+        sides = {said(j, HopJobDetails).side: j for j in mine("end")}
         if lacking := [side for side in ("a", "b") if side not in sides]:
             raise NotThere(f"the manifest lists no end point {lacking[0]} of {hop.place} at charge {charge}")
         first, last = jobs.one(sides["a"]), jobs.one(sides["b"])

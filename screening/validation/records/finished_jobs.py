@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from screening.engine.running.records import Record
+from screening.engine.running.records import MlipValue, Record
 from screening.flags import flag
 from screening.training_data.calculation import Calculation, Method
+from screening.typed.details import Details
 from screening.validation.jobs import Manifest
 
 OF_ENERGIES = frozenset({flag("below_hull"), flag("no_limit_found"), flag("delithiated_below_hull")})
@@ -130,18 +131,25 @@ def _joined(what: str, first: str, mine: Mapping[str, T], second: str, its: Mapp
     return {**mine, **its}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """A property of a candidate and the value that was found, in `unit`; None where the quantity does not exist."""
+
+    candidate: str
+    property: str
+    value: float | None
+    unit: str
+
+
 def dft_record(
     jobs: FinishedJobs,
-    candidate: str,
-    prop: str,
-    value: float | None,
-    unit: str,
+    quantity: Quantity,
     *,
     used: Mapping[str, Calculation],
     like: Record | None = None,
     mlip_value: float | None = None,
     flags: Sequence[str] = (),
-    details: Mapping[str, Any] | None = None,
+    details: Details | Mapping[str, Any] | None = None,
 ) -> Record:
     """Record of what calculations say.
 
@@ -154,27 +162,28 @@ def dft_record(
         (the spread over placements, orders or hops that DFT was not asked about) is kept, shifted to the DFT value; and
         single points on structures of an unconverged record are not converged either.
     mlip_value
-        The potential's value from exactly the same structures, `unit`.
+        The potential's value from exactly the same structures, in the unit of the quantity.
     """
     method, simulated_by = common_method(used)
     fidelity = method.fidelity(jobs.settings, simulated_by)
     single = any(c.ionic_converged is None for c in used.values())
     kept = [f for f in (like.flags if like else ()) if f not in OF_ENERGIES]
-    facts = dict(details or {})
+    facts = details.to_details() if isinstance(details, Details) else dict(details or {})
     if mlip_value is not None:
-        facts["mlip"] = {"fidelity": jobs.manifest.mlip_fidelity, "value": mlip_value}
+        facts["mlip"] = MlipValue(fidelity=jobs.manifest.mlip_fidelity, value=mlip_value).to_details()
     energies = {name: c.energy for name, c in sorted(used.items())}
-    source = json.dumps([candidate, prop, fidelity, facts.get("y"), {n: round(e, 6) for n, e in energies.items()}])
+    rounded = {name: round(energy, 6) for name, energy in energies.items()}
+    source = json.dumps([quantity.candidate, quantity.property, fidelity, facts.get("y"), rounded])
     return Record(
-        candidate=candidate,
-        property=prop,
-        value=value,
-        unit=unit,
+        candidate=quantity.candidate,
+        property=quantity.property,
+        value=quantity.value,
+        unit=quantity.unit,
         fidelity=fidelity,
         potential=simulated_by or method.label,
         checkpoint_sha256="",
         converged=not (single and like is not None and not like.converged),
-        interval=_shifted(like, value),
+        interval=_shifted(like, quantity.value),
         n_steps=sum(len(c.frames) for c in used.values()),
         wall_s=sum(float(c.details.get("wall_s") or 0.0) for c in used.values()),
         flags=tuple(dict.fromkeys([*kept, *flags, *([SINGLE_POINT] if single else [])])),

@@ -15,7 +15,6 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from screening.config import StabilitySettings
@@ -24,7 +23,10 @@ from screening.errors import CandidateFailed, UserError
 from screening.flags import flag
 from screening.properties.stability.phases import PhaseEnergy, same_composition
 from screening.properties.stability.records import (
+    DrivingForceDetails,
+    HullDetails,
     Subject,
+    WindowDetails,
     check_phases,
     delithiation_voltage,
     driving_force_record,
@@ -32,7 +34,9 @@ from screening.properties.stability.records import (
     window_records,
 )
 from screening.training_data.calculation import Calculation
-from screening.validation.records.finished_jobs import FinishedJobs, NotThere, common_method, dft_record
+from screening.validation.job_details import BulkJobDetails, PhaseJobDetails
+from screening.validation.jobs import said
+from screening.validation.records.finished_jobs import FinishedJobs, NotThere, Quantity, common_method, dft_record
 
 O2_UNCORRECTED = flag("o2_uncorrected")
 MIXED_U = flag("u_and_no_u")
@@ -69,15 +73,22 @@ def stability_records(jobs: FinishedJobs, candidate: str) -> list[Record]:
     metals = {next(iter(p.composition)) for p in hull.phases if len(p.composition) == 1}
     subject = Subject(
         name=candidate,
-        n_fu=int(bulk_job["details"].get("n_fu", 1)),
+        n_fu=said(bulk_job, BulkJobDetails).n_fu,
         composition=composition,
         energy_per_atom=bulk.energy / len(bulk.atoms),
         pristine=is_pristine(candidate),
         phases=hull.phases,
-        make=partial(_make, jobs, candidate, used, (MIXED_U,) if metals & method.hubbard.keys() else ()),
+        make=_Maker(
+            jobs=jobs,
+            candidate=candidate,
+            used=used,
+            common_flags=(MIXED_U,) if metals & method.hubbard.keys() else (),
+        ),
     )
     like = jobs.potential(candidate, "oxidation_driving_force")
-    voltage = float(like.details["voltage"]) if like and "voltage" in like.details else StabilitySettings().voltage
+    voltage = like.said(DrivingForceDetails).voltage if like else None
+    if voltage is None:
+        voltage = StabilitySettings().voltage
     try:
         check_phases(set(composition), hull.phases)
         return [hull_record(subject), driving_force_record(subject, voltage), *window_records(subject)]
@@ -97,7 +108,8 @@ def band_gap_record(jobs: FinishedJobs, candidate: str) -> Record:
     bulk = jobs.one(job)
     if bulk.band_gap is None:
         raise NotThere(f"the files of {job['name']} state no band gap")
-    return dft_record(jobs, candidate, "band_gap", bulk.band_gap, "eV", used={job["name"]: bulk})
+    gap = Quantity(candidate=candidate, property="band_gap", value=bulk.band_gap, unit="eV")
+    return dft_record(jobs, gap, used={job["name"]: bulk})
 
 
 def voltage_record(jobs: FinishedJobs, candidate: str) -> Record:
@@ -121,9 +133,8 @@ def voltage_record(jobs: FinishedJobs, candidate: str) -> Record:
     like = jobs.potential(candidate, "delithiation_voltage")
     value = delithiation_voltage(bulk.energy, vacancy.energy, phases, taken["Li"])
     used = {bulk_job["name"]: bulk, vacancy_job["name"]: vacancy, **metal}
-    return dft_record(
-        jobs, candidate, "delithiation_voltage", value, "V", used=used, like=like, details={"n_li": taken["Li"]}
-    )
+    voltage = Quantity(candidate=candidate, property="delithiation_voltage", value=value, unit="V")
+    return dft_record(jobs, voltage, used=used, like=like, details={"n_li": taken["Li"]})
 
 
 def _competing(jobs: FinishedJobs, candidate: str, elements: set[str]) -> _Hull:
@@ -141,7 +152,7 @@ def _competing(jobs: FinishedJobs, candidate: str, elements: set[str]) -> _Hull:
     if lacking:
         more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         raise NotThere(f"a DFT hull needs every phase: {lacking[0]}{more}")
-    phases = [_phase(str(job["details"].get("phase", job["name"])), used[job["name"]]) for job in wanted]
+    phases = [_phase(_phase_name(job), used[job["name"]]) for job in wanted]
     for host in filter(is_pristine, jobs.candidates):
         # the host is a phase like any other, whether or not it was written as one
         job = jobs.only(host, "bulk")
@@ -175,38 +186,42 @@ def _phase(name: str, calculation: Calculation) -> PhaseEnergy:
     )
 
 
+def _phase_name(job: Mapping[str, Any]) -> str:
+    return said(job, PhaseJobDetails).phase or str(job["name"])
+
+
 def _elements(job: Mapping[str, Any]) -> dict[str, float]:
     from pymatgen.core import Composition
 
-    return dict(Composition(str(job["details"].get("formula") or job["formula"])).get_el_amt_dict())
+    return dict(Composition(said(job, PhaseJobDetails).formula or str(job["formula"])).get_el_amt_dict())
 
 
-def _make(
-    jobs: FinishedJobs,
-    candidate: str,
-    used: Mapping[str, Calculation],
-    common_flags: tuple[str, ...],
-    prop: str,
-    value: float | None,
-    unit: str,
-    *,
-    flags: tuple[str, ...] = (),
-    details: Mapping[str, Any] | None = None,
-) -> Record:
-    like = jobs.potential(candidate, prop)
-    facts = dict(details or {})
-    products = facts.get("decomposition", facts.get("products", {}))
-    oxygen = {str(j["details"].get("phase", j["name"])) for j in jobs.of(None, "phase") if set(_elements(j)) == {"O"}}
-    # an empty window has no products to look at, and O2 may be what empties it
-    uncorrected = bool(oxygen & set(products)) or value is None
-    return dft_record(
-        jobs,
-        candidate,
-        prop,
-        value,
-        unit,
-        used=used,
-        like=like,
-        flags=(*flags, *common_flags, *([O2_UNCORRECTED] if uncorrected else [])),
-        details=facts,
-    )
+@dataclass(frozen=True, kw_only=True)
+class _Maker:
+    """Makes records of a candidate from the calculations in `used`, see `Subject.make`."""
+
+    jobs: FinishedJobs
+    candidate: str
+    used: Mapping[str, Calculation]
+    common_flags: tuple[str, ...]
+
+    def __call__(
+        self,
+        prop: str,
+        value: float | None,
+        unit: str,
+        *,
+        flags: tuple[str, ...] = (),
+        details: HullDetails | DrivingForceDetails | WindowDetails,
+    ) -> Record:
+        oxygen = {_phase_name(j) for j in self.jobs.of(None, "phase") if set(_elements(j)) == {"O"}}
+        # an empty window has no products to look at, and O2 may be what empties it
+        uncorrected = bool(oxygen & set(details.products)) or value is None
+        return dft_record(
+            self.jobs,
+            Quantity(candidate=self.candidate, property=prop, value=value, unit=unit),
+            used=self.used,
+            like=self.jobs.potential(self.candidate, prop),
+            flags=(*flags, *self.common_flags, *([O2_UNCORRECTED] if uncorrected else [])),
+            details=details,
+        )

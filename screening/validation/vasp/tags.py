@@ -43,7 +43,7 @@ def incar_tags(job: Job, settings: VaspSettings) -> Tags:
     for section in sections(job):
         for tag, explained in settings.incar.get(section, {}).items():
             tags.set(tag, explained.value, explained.why)
-    for tag, explained in settings.phases.get(str(job.details.get("phase")), {}).items():
+    for tag, explained in settings.phases.get(job.phase or "", {}).items():
         tags.set(tag, explained.value, explained.why)
     _add_structural(tags, job, settings)
     return tags
@@ -62,7 +62,7 @@ def sections(job: Job) -> list[Section]:
         ("static", job.relax == "none"),
         ("phase", job.role == "phase"),
         ("metal", job.role == "phase" and is_metal(job.atoms)),
-        ("molecule", bool(job.details.get("molecule"))),
+        ("molecule", job.molecule),
         ("charged", job.charge != 0),
     ]
     return [section for section, applies in held if applies]

@@ -11,6 +11,7 @@ from screening.structures.crystals.phases import load_phases, phase_structures
 from screening.structures.elements import by_element
 from screening.validation.folders.cost import core_hours, rounded
 from screening.validation.folders.manifest import find_twins, write_manifest
+from screening.validation.job_details import BulkJobDetails
 from screening.validation.jobs import read_manifest
 from screening.validation.programs import load_validation_settings
 
@@ -22,7 +23,13 @@ def jobs():
     charged = {"relax": "atoms", "charge": -1}
     a, b = (job(images[i], name=f"Mg/hop-0/{side}", role="end", **charged) for side, i in (("a", 0), ("b", -1)))
     return [
-        job(load_crystal("LiNbO3"), relax="cell", kpoints=(2, 2, 1), details={"n_fu": 6}, mlip_energy=-247.5),
+        job(
+            load_crystal("LiNbO3"),
+            relax="cell",
+            kpoints=(2, 2, 1),
+            details=BulkJobDetails(n_fu=6),
+            mlip_energy=-247.5,
+        ),
         job(by_element(slab()), name="Mg/substrate-y1", role="substrate", relax="atoms", slab=True, kpoints=(3, 3, 1)),
         job(by_element(slab()), name="Zr/substrate-y1", role="substrate", relax="atoms", slab=True, kpoints=(3, 3, 1)),
         a,

@@ -68,7 +68,7 @@ def test_adhesion_of_the_jobs_is_that_of_the_record(plan, tiny_run):
             interface, substrate = (jobs[f"{candidate}/{role}-y{label}"] for role in ("interface", "substrate"))
             coating = jobs[f"{candidate}/coating"]
             orders = record.details["orders"]
-            (state,) = [o for o in orders if o["order"] == interface.details["order"]]
+            (state,) = [o for o in orders if o["order"] == interface.details.order]
             assert state["substrate_reference_eV"] == min(o["substrate_reference_eV"] for o in orders)
             energy = interface.mlip_energy - substrate.mlip_energy - coating.mlip_energy
             all_orders = [
@@ -77,7 +77,7 @@ def test_adhesion_of_the_jobs_is_that_of_the_record(plan, tiny_run):
             ]
             assert np.mean(all_orders) == pytest.approx(record.value, abs=1e-9)
             assert energy == pytest.approx(all_orders[orders.index(state)], abs=1e-9)
-            assert interface.details["y_realised"] == state["y_realised"]
+            assert interface.details.y_realised == state["y_realised"]
 
 
 @pytest.mark.slow
@@ -89,7 +89,7 @@ def test_slabs_share_the_cell_and_make_up_the_interface(plan):
             interface, substrate = jobs[f"{candidate}/interface-y{y}"], jobs[f"{candidate}/substrate-y{y}"]
             for job in (interface, substrate, coating):
                 a, b = job.atoms.cell.array[:2]
-                assert np.linalg.norm(np.cross(a, b)) == pytest.approx(job.details["area"])
+                assert np.linalg.norm(np.cross(a, b)) == pytest.approx(job.details.area)
                 np.testing.assert_allclose(job.atoms.cell.array[:2], interface.atoms.cell.array[:2])
                 assert job.slab
                 assert job.relax == "atoms"
@@ -102,7 +102,7 @@ def test_slabs_share_the_cell_and_make_up_the_interface(plan):
             n_fixed = {job.role: sum(len(c.index) for c in job.atoms.constraints) for job in (interface, substrate)}
             assert n_fixed["interface"] == n_fixed["substrate"] > 0
         assert not coating.atoms.constraints
-    assert jobs[f"{MG}/substrate-y1"].details["order"] == jobs[f"{HOST}/substrate-y1"].details["order"]
+    assert jobs[f"{MG}/substrate-y1"].details.order == jobs[f"{HOST}/substrate-y1"].details.order
 
 
 @pytest.mark.slow
@@ -114,13 +114,13 @@ def test_bands_are_the_potentials_paths(plan, tiny_run):
         assert bands
         for band in bands:
             hop = record.details["hops"][int(band.name.split("/")[1].removeprefix("hop-"))]
-            assert [hop["from"], hop["to"]] == band.details["hop"]
+            assert (hop["from"], hop["to"]) == band.details.hop
             folder = band.name.rsplit("/", 1)[0]
             a, b = jobs[f"{folder}/a{suffix}"], jobs[f"{folder}/b{suffix}"]
             assert band.after == (a.name, b.name)
             assert band.mlip_energy - a.mlip_energy == pytest.approx(hop["forward"], abs=1e-4)
             assert band.mlip_energy - b.mlip_energy == pytest.approx(hop["backward"], abs=1e-4)
-            assert 0 < band.details["saddle"] < len(band.images) - 1
+            assert 0 < band.details.saddle < len(band.images) - 1
             np.testing.assert_array_equal(band.images[0].positions, a.atoms.positions)
             np.testing.assert_array_equal(band.images[-1].positions, b.atoms.positions)
             # an atom hops about 4 A in the whole path and no image jumps
@@ -136,19 +136,19 @@ def test_equivalent_hops_are_computed_once_and_charges_differ_by_one_electron(pl
     host = [j for j in jobs.values() if j.role == "band" and j.candidate == HOST]
     assert [j.charge for j in host] == [0, -1]
     assert {j.name.split("/")[1] for j in host} == {host[0].name.split("/")[1]}
-    assert host[0].details["chosen_as"] == ["critical", "lowest"]
+    assert host[0].details.chosen_as == ("critical", "lowest")
     assert host[1].mlip_energy is None  # a potential knows no charge
 
 
 @pytest.mark.slow
 def test_all_competing_phases_once(plan):
-    names = {job.details["phase"] for job in plan.jobs if job.role == "phase"}
+    names = {job.details.phase for job in plan.jobs if job.role == "phase"}
     assert names == {facts.name for facts in load_phases({"Li", "Nb", "O", "Mg"})}
     for job in plan.jobs:
         if job.role == "phase":
             assert job.candidate is None
-            assert job.name == f"phases/{job.details['phase']}"
-            assert Atoms(job.details["formula"]).symbols.formula.reduce()[0] == job.atoms.symbols.formula.reduce()[0]
+            assert job.name == f"phases/{job.details.phase}"
+            assert Atoms(job.details.formula).symbols.formula.reduce()[0] == job.atoms.symbols.formula.reduce()[0]
     oxygen = by_name(plan)["phases/O2"]
     assert (oxygen.kpoints, oxygen.relax, oxygen.mlip_energy) == ((1, 1, 1), "atoms", None)
 
@@ -158,7 +158,7 @@ def test_shipped_energy_of_a_phase_is_the_potentials(plan):
     """CHGNet's own energy of LiNbO3 per formula unit, from the shipped file and from the relaxed bulk of the run."""
     jobs = by_name(plan)
     phase, bulk = jobs["phases/LiNbO3"], jobs[f"{HOST}/bulk"]
-    per_fu = phase.mlip_energy / (len(phase.atoms) / 5), bulk.mlip_energy / bulk.details["n_fu"]
+    per_fu = phase.mlip_energy / (len(phase.atoms) / 5), bulk.mlip_energy / bulk.details.n_fu
     assert per_fu[0] == pytest.approx(per_fu[1], abs=0.02)
 
 
@@ -273,7 +273,7 @@ def hop_screen(details, value=1.0):
 
 
 def chosen(screen_):
-    return {j.name.split("/")[1]: j.details for j in hop_jobs(screen_, "Mg").jobs if j.role == "band"}
+    return {j.name.split("/")[1]: j.details.to_details() for j in hop_jobs(screen_, "Mg").jobs if j.role == "band"}
 
 
 def test_critical_and_lowest_hop_that_were_computed():
@@ -315,7 +315,7 @@ def test_the_vacancy_order_is_that_of_the_lowest_substrate():
     )
     plan = interface_jobs(found, "Mg")
     assert {job.role: job.mlip_energy for job in plan.jobs} == {"interface": 1.0, "substrate": 4.0, "coating": 6.0}
-    assert {job.details.get("order") for job in plan.jobs} == {1, None}
+    assert {job.details.order for job in plan.jobs} == {1, None}
     assert plan.missing == ["Mg: no adhesion at y = 1 in the run"]
 
 

@@ -15,6 +15,7 @@ from screening.errors import UserError
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.crystals.phases import load_phases
 from screening.structures.elements import by_element
+from screening.validation.job_details import HopJobDetails
 from screening.validation.plan.phases import phase_jobs
 from screening.validation.programs import load_validation_settings
 from screening.validation.vasp.inputs import write_vasp_inputs
@@ -85,7 +86,7 @@ def test_slab_tag_by_tag(kim, tmp_path):
 
 def test_band_tag_by_tag(kim, tmp_path):
     images = vacancy_path(3)
-    band = job(images[0], role="band", relax="atoms", images=images, details={"hop": ["V0", "Li1"], "saddle": 2})
+    band = job(images[0], role="band", relax="atoms", images=images, details=HopJobDetails(hop=("V0", "Li1"), saddle=2))
     incar = written(band, kim, tmp_path)
     assert dict(incar) == {**EVERYWHERE, **BAND, "IMAGES": 3, "MAGMOM": [0.6] * 29}
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["00", "01", "02", "03", "04"]
@@ -98,7 +99,11 @@ def test_band_tag_by_tag(kim, tmp_path):
 
 def test_end_points_are_computed_like_their_band(kim, tmp_path):
     images = vacancy_path(3)
-    end = written(job(images[0], role="end", relax="atoms", details={"side": "a"}), kim, tmp_path / "a")
+    end = written(
+        job(images[0], role="end", relax="atoms", details=HopJobDetails(hop=("V0", "Li1"), side="a")),
+        kim,
+        tmp_path / "a",
+    )
     path = written(job(images[0], role="band", relax="atoms", images=images), kim, tmp_path / "band")
     moves = {"IBRION", "NSW", "POTIM", "IOPT", "ICHAIN", "LCLIMB", "SPRING", "IMAGES"}
     assert {k: v for k, v in end.items() if k not in moves} == {k: v for k, v in path.items() if k not in moves}
@@ -193,7 +198,9 @@ def test_the_materials_projects_slab_gets_its_dipole_and_keeps_its_cell(mp, tmp_
 
 
 def test_every_tag_is_explained_and_the_job_is_written_beside(kim, tmp_path):
-    made = job(vacancy_path(1)[0], role="end", charge=-1, relax="atoms", details={"hop": ["V0", "Li1"], "side": "a"})
+    made = job(
+        vacancy_path(1)[0], role="end", charge=-1, relax="atoms", details=HopJobDetails(hop=("V0", "Li1"), side="a")
+    )
     incar = written(made, kim, tmp_path)
     lines = (tmp_path / "INCAR.why").read_text().splitlines()
     explained = {line.split(" = ")[0]: line.split(": ", 1)[1] for line in lines if " = " in line and ": " in line}

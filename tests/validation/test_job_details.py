@@ -1,0 +1,82 @@
+"""Details of jobs are in the manifest what they were when planned; those of early manifests are read."""
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from screening.errors import UserError
+from screening.validation.job_details import (
+    BulkJobDetails,
+    HopJobDetails,
+    LabelJobDetails,
+    NoDetails,
+    PhaseJobDetails,
+    SlabJobDetails,
+)
+from screening.validation.jobs import said
+
+KINDS = [NoDetails, BulkJobDetails, SlabJobDetails, HopJobDetails, PhaseJobDetails]
+
+
+# the first example resolves the types of all fields, which takes its time on a busy machine
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.sampled_from(KINDS).flatmap(st.from_type))
+def test_a_manifest_gives_back_what_was_planned(details):
+    row = {"name": "Mg/job", "role": "any", "details": json.loads(json.dumps(details.to_details()))}
+    assert repr(said(row, type(details))) == repr(details)
+
+
+@pytest.mark.parametrize(
+    ("details", "plain"),
+    [
+        (NoDetails(), {}),
+        (BulkJobDetails(n_fu=12), {"n_fu": 12}),
+        (
+            SlabJobDetails(y=1.0, y_realised=0.99, order=0, area=169.5),
+            {"y": 1.0, "y_realised": 0.99, "order": 0, "area": 169.5},
+        ),
+        (SlabJobDetails(y=1.0, order=2, area=169.5), {"y": 1.0, "order": 2, "area": 169.5}),
+        (SlabJobDetails(area=169.5), {"area": 169.5}),
+        (
+            HopJobDetails(hop=("V0", "Li1"), chosen_as=("critical",), stands_for=("Li7", "Li9"), side="a"),
+            {"hop": ["V0", "Li1"], "chosen_as": ["critical"], "stands_for": ["Li7", "Li9"], "side": "a"},
+        ),
+        (
+            HopJobDetails(hop=("V0", "Li1"), chosen_as=("lowest",), saddle=2),
+            {"hop": ["V0", "Li1"], "chosen_as": ["lowest"], "saddle": 2},
+        ),
+        (PhaseJobDetails(phase="Li2O", formula="Li2O"), {"phase": "Li2O", "formula": "Li2O"}),
+        (
+            PhaseJobDetails(phase="O2", formula="O2", molecule=True),
+            {"phase": "O2", "formula": "O2", "molecule": True},
+        ),
+        (LabelJobDetails(said={"name": "a", "n": 3}), {"name": "a", "n": 3}),
+    ],
+)
+def test_keys_and_their_order_are_those_of_every_manifest_so_far(details, plain):
+    assert json.dumps(details.to_details()) == json.dumps(plain)
+
+
+def test_early_manifests_say_less():
+    assert said({"name": "a", "role": "bulk"}, BulkJobDetails).n_fu == 1
+    assert said({"name": "a", "role": "band", "details": {"hop": ["V0", "Li1"]}}, HopJobDetails).chosen_as == ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "details", "words"),
+    [
+        (SlabJobDetails, {"y": 1.0}, "it does not say area"),
+        (SlabJobDetails, {"area": "large"}, "area should be a valid number, not 'large'"),
+        (HopJobDetails, {"hop": ["V0"]}, "it does not say hop.1"),
+        (BulkJobDetails, {"n_fu": 2.5}, "n_fu should be a valid integer"),
+        (PhaseJobDetails, ["O2"], "should be an object"),
+    ],
+)
+def test_nonsense_in_a_manifest_is_named_with_its_job(kind, details, words):
+    with pytest.raises(UserError) as error:
+        said({"name": "Mg/job", "role": "slab", "details": details}, kind)
+    assert "the slab job Mg/job" in str(error.value)
+    assert words in str(error.value)
+    assert "screen validate" in str(error.value)
