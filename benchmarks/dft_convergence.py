@@ -69,7 +69,7 @@ def compare(name: str, these: Sequence[Calculation], reference: Sequence[Calcula
         "force_mae_eV_A": float(np.abs(forces).mean()),
         "force_max_eV_A": float(np.abs(forces).max()),
         "relative_energy_meV_atom": 1000 * abs(step[0] - step[1]),
-        "wall_s": sum(c.details["wall_s"] for c in these),
+        "wall_s": sum(c.details.wall_s for c in these),
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +84,58 @@ class Frame:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CalculationDetails:
+    """What the files of a calculation say beside its result; a reader of files fills in what they know.
+
+    Attributes
+    ----------
+    version, versions
+        Of the program; of the program and its libraries, by name.
+    wall_s
+        Time that it took, s.
+    files
+        Those it was read from.
+    ionic_steps, electronic_steps, unconverged_steps
+        Numbers of ionic steps in the files, of all electronic ones, and of the finite ionic steps that were left out
+        because their electrons did not converge.
+    not_relaxed
+        What is missing to a relaxed structure; None for a single point and where nothing is missing.
+    free_energy
+        Of the last step with the smearing's entropy, eV.
+    pressure
+        That was applied, kB (VASP's PSTRESS).
+    ordinary
+        Its steps and energies mean what those of a relaxation or a single point mean (no phonons, no exact
+        diagonalisation).
+    icharg
+        VASP's ICHARG; 10 and above keep the density fixed.
+    simulation_marks
+        What tells that a potential made the files in VASP's place.
+    warnings
+        Notes on how it was read, for people.
+    candidate, fidelity
+        Of a frame of this program's own training sets: whose it is, and the fidelity it was labelled with.
+    """
+
+    version: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    wall_s: float = 0.0
+    files: tuple[str, ...] = ()
+    ionic_steps: int | None = None
+    electronic_steps: int | None = None
+    unconverged_steps: int = 0
+    not_relaxed: str | None = None
+    free_energy: float = math.nan
+    pressure: float = 0.0
+    ordinary: bool = True
+    icharg: int = 0
+    simulation_marks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    candidate: str = ""
+    fidelity: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calculation:
     """A calculation that ended, well or not.
 
@@ -106,7 +160,7 @@ class Calculation:
     settings
         Name of the validation settings it was written with, where its folder says so.
     details
-        Anything else worth keeping (versions, wall time, number of electronic steps).
+        What else its files say.
     """
 
     source: str
@@ -119,7 +173,13 @@ class Calculation:
     magnetic_moments: NDArray[Any] | None = None
     simulated_by: str | None = None
     settings: str | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    details: CalculationDetails = field(default_factory=CalculationDetails)
+
+    def warned(self, *notes: str, first: bool = False) -> Calculation:
+        """The same with more notes on how it was read, after those that it has or before them."""
+        old = self.details.warnings
+        warnings = (*notes, *old) if first else (*old, *notes)
+        return replace(self, details=replace(self.details, warnings=warnings))
 
     @property
     def final(self) -> Frame:

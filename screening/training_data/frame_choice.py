@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from screening.training_data.calculation import Frame, NotFinite
 
@@ -21,14 +20,17 @@ class Kept:
         Of the kept steps in what was read, from 0.
     electronic_converged
         Whether the electrons of the last finite step converged.
-    details
-        For `Calculation.details`: ``unconverged_steps`` and, where steps are not finite, ``warnings``.
+    unconverged_steps
+        How many finite steps have electrons that did not converge.
+    warnings
+        A note on the steps that are not finite, where there are any.
     """
 
     frames: tuple[Frame, ...]
     positions: tuple[int, ...]
     electronic_converged: bool
-    details: dict[str, Any] = field(default_factory=dict)
+    unconverged_steps: int
+    warnings: tuple[str, ...]
 
 
 def keep_steps(frames: Sequence[Frame], electronic: Sequence[bool], *, relaxation: bool) -> Kept:
@@ -54,14 +56,13 @@ def keep_steps(frames: Sequence[Frame], electronic: Sequence[bool], *, relaxatio
         raise NotFinite(f"the last step of the relaxation holds **** or NaN in {_parts({0: frames[-1].not_finite})}")
     finite = [number for number in range(len(frames)) if number not in broken]
     positions = [number for number in finite if electronic[number]] or finite[-1:]
-    details: dict[str, Any] = {"unconverged_steps": sum(not electronic[number] for number in finite)}
-    if broken:
-        details["warnings"] = [left_out("step", [number + 1 for number in broken], f"**** or NaN in {_parts(broken)}")]
+    stars = [left_out("step", [number + 1 for number in broken], f"**** or NaN in {_parts(broken)}")] if broken else []
     return Kept(
         frames=tuple(frames[number] for number in positions),
         positions=tuple(positions),
         electronic_converged=electronic[finite[-1]],
-        details=details,
+        unconverged_steps=sum(not electronic[number] for number in finite),
+        warnings=tuple(stars),
     )
 
 

@@ -168,7 +168,7 @@ def item_of(new: Accepted) -> Item:
         "candidate": new.candidate,
         "role": new.role,
         "job": new.job,
-        "sha256": {_plain_name(name): _sha256(name, *_stamp(name)) for name in calculation.details.get("files", ())},
+        "sha256": {_plain_name(name): _sha256(name, *_stamp(name)) for name in calculation.details.files},
     }
     return Item(entry, training, energies)
 

@@ -56,9 +56,14 @@ class Details:
             place = ".".join(map(str, first["loc"])) or "all of it"
             if first["type"] == "missing":
                 raise ValueError(f"it does not say {place}") from error
+            if first["type"] in ("too_short", "too_long"):
+                raise ValueError(f"{place} has {first['ctx']['actual_length']} items, too many or too few") from error
             reason = str(first["msg"]).removeprefix("Input ")
             raise ValueError(f"{place} {reason}, not {str(first['input'])[:40]!r}") from error
         return found
+
+
+_NESTED = (Details, Mapping, list, tuple)
 
 
 @cache
@@ -82,9 +87,9 @@ def _plain(value: Any) -> Any:
         return value.to_details()
     if isinstance(value, Mapping):
         return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, tuple) or (isinstance(value, list) and any(isinstance(v, _NESTED) for v in value)):
         return [_plain(inner) for inner in value]
-    return value
+    return value  # a list of plain values is handed on itself: YAML marks one that several jobs share
 
 
 def _as_list(value: Any) -> Any:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from screening.typed.details import UNSAID, Details
 
@@ -41,9 +43,12 @@ class SlabJobDetails(Details):
     area: float
 
 
+Sites = Annotated[list[str], Field(min_length=2, max_length=2)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class HopJobDetails(Details):
-    """Of an end point or a band of a hop.
+    """Of an end point or a band of a hop. The jobs of a hop share its lists, which their manifest writes once.
 
     Attributes
     ----------
@@ -59,9 +64,9 @@ class HopJobDetails(Details):
         Number of the highest image of the potential's band.
     """
 
-    hop: tuple[str, str]
-    chosen_as: tuple[str, ...] = ()
-    stands_for: tuple[str, str] | None = field(default=None, metadata=UNSAID)
+    hop: Sites
+    chosen_as: list[str] = field(default_factory=list)
+    stands_for: Sites | None = field(default=None, metadata=UNSAID)
     side: str | None = field(default=None, metadata=UNSAID)
     saddle: int | None = field(default=None, metadata=UNSAID)
 

@@ -14,7 +14,7 @@ from ase.io import read
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from screening.files import read_received
-from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method
+from screening.training_data.calculation import Calculation, CalculationDetails, CalculationUnreadable, Frame, Method
 from screening.training_data.frame_choice import keep_steps
 from screening.validation.gpaw.settings import GpawSettings
 
@@ -56,7 +56,7 @@ def read_gpw(path: Path) -> Calculation:
         electronic_converged=kept.electronic_converged,
         charge=float(parameters.get("charge") or 0.0),
         magnetic_moments=moments if parameters.get("spinpol") or _is_magnetic(moments) else None,
-        details={"version": version, "files": [str(path)]},
+        details=CalculationDetails(version=version, files=(str(path),)),
     )
 
 
@@ -139,12 +139,14 @@ def _calculation(
         charge=float(job["charge"]),
         band_gap=_finite(result["band_gap"]),
         settings=settings.name,
-        details={
-            **{key: result[key] for key in ("wall_s", "versions")},
-            "ionic_steps": len(frames),
-            "files": [str(folder / name) for name in (JOB, RESULT, _steps(folder, index).name)],
-            **kept.details,
-        },
+        details=CalculationDetails(
+            wall_s=float(result["wall_s"]),
+            versions=result["versions"],
+            ionic_steps=len(frames),
+            files=tuple(str(folder / name) for name in (JOB, RESULT, _steps(folder, index).name)),
+            unconverged_steps=kept.unconverged_steps,
+            warnings=kept.warnings,
+        ),
     )
 
 

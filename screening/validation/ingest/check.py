@@ -43,18 +43,20 @@ def check_convergence(calculation: Calculation) -> Verdict:
     if not calculation.electronic_converged:
         refusals.append("the electronic steps did not converge")
     if calculation.ionic_converged is False:
-        steps = calculation.details.get("ionic_steps", len(calculation.frames))
-        why = calculation.details.get("not_relaxed", f"{steps} ionic steps")
+        why = (
+            calculation.details.not_relaxed
+            or f"{calculation.details.ionic_steps or len(calculation.frames)} ionic steps"
+        )
         refusals.append(f"the relaxation did not converge ({why})")
-    if (icharg := int(calculation.details.get("icharg", 0))) >= FIXED_DENSITY:
+    if (icharg := calculation.details.icharg) >= FIXED_DENSITY:
         refusals.append(f"its density was kept fixed (ICHARG = {icharg}), as for bands and states: not its own energy")
     if "energy" in calculation.final.not_finite:
         refusals.append(f"its energy is {calculation.energy} eV")
     elif calculation.not_finite:
         refusals.append(f"no finite number: {', '.join(calculation.not_finite)}")
     if refusals:  # what was left out while reading is said with the refusal, since its notes are not shown
-        refusals += calculation.details.get("warnings", [])
-    dropped = int(calculation.details.get("unconverged_steps", 0))
+        refusals += calculation.details.warnings
+    dropped = calculation.details.unconverged_steps
     if dropped and calculation.electronic_converged:
         flags.append(flag("left_out_{n}_unconverged_steps", n=dropped))
     return Verdict(tuple(refusals), tuple(flags))
@@ -111,8 +113,8 @@ def as_settings(calculation: Calculation, settings: ValidationSettings) -> Calcu
     if calculation.method.functional != UNKNOWN:
         return calculation
     told = "its file does not say the method: taken as told"
-    details = {**calculation.details, "warnings": [*calculation.details.get("warnings", []), told]}
-    return replace(calculation, method=settings.expected(calculation.atoms), settings=settings.name, details=details)
+    method = settings.expected(calculation.atoms)
+    return replace(calculation.warned(told), method=method, settings=settings.name)
 
 
 def match_settings(calculation: Calculation) -> tuple[ValidationSettings | None, str]:

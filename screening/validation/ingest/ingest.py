@@ -207,7 +207,7 @@ class _Session:
         settings, settings_name = self._settings(calculation, seen, job)
         if calculation.simulated_by is not None and not self.options.allow_simulated:
             raise CalculationUnreadable(_simulated_reason(calculation))
-        own_fidelity = str(calculation.details.get("fidelity") or "")
+        own_fidelity = calculation.details.fidelity
         if own_fidelity:
             verdict = _merged(verdict, check_settings_name(calculation, settings_name))
         elif settings is not None:
@@ -215,7 +215,7 @@ class _Session:
             verdict = _merged(verdict, check_method(calculation, settings, job))
         if verdict.refusals:
             raise CalculationUnreadable("; ".join(verdict.refusals))
-        notes = [*calculation.details.get("warnings", []), *(flag.replace("_", " ") for flag in verdict.flags)]
+        notes = [*calculation.details.warnings, *(flag.replace("_", " ") for flag in verdict.flags)]
         if job is not None and calculation.simulated_by is not None:
             calculation = replace(calculation, charge=float(job.get("charge") or 0.0))
         accepted = Accepted(
@@ -223,7 +223,7 @@ class _Session:
             fidelity=own_fidelity or calculation.method.fidelity(settings_name, calculation.simulated_by),
             settings=settings_name,
             source=name,
-            candidate=str((job or {}).get("candidate") or calculation.details.get("candidate") or ""),
+            candidate=str((job or {}).get("candidate") or calculation.details.candidate),
             role=str((job or {}).get("role") or ""),
             job=str((job or {}).get("name") or ""),
             flags=verdict.flags,
@@ -240,7 +240,7 @@ class _Session:
             return settings, settings.name
         if calculation.simulated_by is not None:
             return None, calculation.settings or "simulated"
-        if calculation.details.get("fidelity"):  # a frame of this program's own training set was judged when it came in
+        if calculation.details.fidelity:  # a frame of this program's own training set was judged when it came in
             return None, str(calculation.settings)
         if calculation.settings in available_settings():
             settings = load_validation_settings(str(calculation.settings))
@@ -283,7 +283,7 @@ def _merged(one: Verdict, other: Verdict) -> Verdict:
 
 
 def _simulated_reason(calculation: Calculation) -> str:
-    marks = ", ".join(calculation.details.get("simulation_marks", [])) or "its own label"
+    marks = ", ".join(calculation.details.simulation_marks) or "its own label"
     return (
         f"it was not made by VASP but by the potential {calculation.simulated_by} (seen from: {marks}); such energies "
         "are no DFT and are only taken with --allow-simulated"

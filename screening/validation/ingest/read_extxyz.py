@@ -6,7 +6,6 @@ import io
 import re
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from ase import Atoms
 
 from screening.fidelity import Fidelity
 from screening.structures.files.extxyz_entries import RESERVED, entries_of
-from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method
+from screening.training_data.calculation import Calculation, CalculationDetails, CalculationUnreadable, Frame, Method
 from screening.training_data.frame_choice import left_out
 from screening.validation.ingest.extxyz_labels import Labels, NotUsable, labels_of
 
@@ -57,7 +56,7 @@ def read_extxyz(path: Path) -> list[Calculation]:
     warnings = [*refused, *(f"{note} ({count} frame{'s' * (count > 1)})" for note, count in notes.items())]
     found = [_calculation(path, str(key[0]), part) for key, group in groups.items() for part in _split(group)]
     if warnings:
-        found[0] = replace(found[0], details={**found[0].details, "warnings": warnings})
+        found[0] = found[0].warned(*warnings)
     return found
 
 
@@ -133,12 +132,12 @@ def _calculation(path: Path, name: str, images: Sequence[tuple[Atoms, Labels]]) 
         band_gap=_finite_number(info, "band_gap"),
         simulated_by=fidelity.potential or None,
         settings=fidelity.settings or None,
-        details={
-            "files": [str(path)],
-            "candidate": str(info.get("candidate") or ""),
+        details=CalculationDetails(
+            files=(str(path),),
+            candidate=str(info.get("candidate") or ""),
             # the file does not repeat the U values, which the fidelity stands for
-            "fidelity": str(fidelity) if fidelity.is_dft else "",
-        },
+            fidelity=str(fidelity) if fidelity.is_dft else "",
+        ),
     )
 
 

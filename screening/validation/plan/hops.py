@@ -98,9 +98,9 @@ def _jobs(candidate: str, hop: _Hop, band: Result, charge: int, *, suffix: str) 
     saddle = int(np.argmax(band.image_energies))
     place = f"{candidate}/hop-{hop.number}"
     details = HopJobDetails(
-        hop=hop.facts.sites,
-        chosen_as=hop.chosen_as,
-        stands_for=None if hop.stands_for is None else hop.stands_for.sites,
+        hop=list(hop.facts.sites),
+        chosen_as=list(hop.chosen_as),
+        stands_for=None if hop.stands_for is None else list(hop.stands_for.sites),
     )
     # the potential knows no charge: its energies belong to the neutral cell
     energies = band.image_energies if charge == 0 else [None] * len(images)

@@ -67,7 +67,7 @@ def written_hops(jobs: FinishedJobs, candidate: str) -> list[WrittenHop]:
     return [
         WrittenHop(
             place=place,
-            sites=said(same[0], HopJobDetails).hop,
+            sites=_sites(same[0]),
             charges=tuple(int(j.get("charge", 0)) for j in same),
             chosen_as=frozenset(said(same[0], HopJobDetails).chosen_as),
         )
@@ -152,6 +152,11 @@ def lowest_hop_record(jobs: FinishedJobs, candidate: str) -> Record:
         mlip_value=like.value,
         details={"hop": list(hop.sites), "charge": path.charge, "other_charges": others},
     )
+
+
+def _sites(job: Mapping[str, Any]) -> Hop:
+    first, second = said(job, HopJobDetails).hop
+    return first, second
 
 
 def _place(job: Mapping[str, Any]) -> str:

@@ -185,7 +185,7 @@ def dft_record(
         converged=not (single and like is not None and not like.converged),
         interval=_shifted(like, quantity.value),
         n_steps=sum(len(c.frames) for c in used.values()),
-        wall_s=sum(float(c.details.get("wall_s") or 0.0) for c in used.values()),
+        wall_s=sum(c.details.wall_s for c in used.values()),
         flags=tuple(dict.fromkeys([*kept, *flags, *([SINGLE_POINT] if single else [])])),
         recipe_hash=hashlib.sha256(source.encode()).hexdigest()[:24],
         details={

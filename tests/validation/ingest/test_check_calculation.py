@@ -125,7 +125,7 @@ def test_file_without_a_method_needs_the_word_of_the_user():
     assert "--settings" in match_settings(unknown)[1]
     told = as_settings(unknown, PaperLike())
     assert check_method(told, PaperLike()).refusals == ()
-    assert told.details["warnings"]
+    assert told.details.warnings
 
 
 def test_own_name_tells_methods_apart():

@@ -17,7 +17,7 @@ from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.training_data import library
-from screening.training_data.calculation import Calculation
+from screening.training_data.calculation import Calculation, CalculationDetails
 from screening.training_data.library import DataLibrary
 from screening.typed.shown_names import name_below, names_of_roots, plain
 from screening.validation.ingest import ingest as ingest_module
@@ -209,7 +209,7 @@ def _calculation(atoms: Atoms, forces) -> Calculation:
 
     return Calculation(
         source="x", method=Method(engine="vasp", functional="pbe"), electronic_converged=True, settings="kim2026",
-        frames=(Frame(atoms=atoms, energy=-50.0, forces=forces),), details={"fidelity": OWN},
+        frames=(Frame(atoms=atoms, energy=-50.0, forces=forces),), details=CalculationDetails(fidelity=OWN),
     )  # fmt: skip
 
 

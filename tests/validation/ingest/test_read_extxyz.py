@@ -35,7 +35,7 @@ def reason(tmp_path, *frames):
 
 
 def notes(calculation):
-    return calculation.details.get("warnings", [])
+    return list(calculation.details.warnings)
 
 
 @pytest.mark.parametrize(

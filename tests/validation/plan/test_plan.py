@@ -114,7 +114,7 @@ def test_bands_are_the_potentials_paths(plan, tiny_run):
         assert bands
         for band in bands:
             hop = record.details["hops"][int(band.name.split("/")[1].removeprefix("hop-"))]
-            assert (hop["from"], hop["to"]) == band.details.hop
+            assert [hop["from"], hop["to"]] == band.details.hop
             folder = band.name.rsplit("/", 1)[0]
             a, b = jobs[f"{folder}/a{suffix}"], jobs[f"{folder}/b{suffix}"]
             assert band.after == (a.name, b.name)
@@ -136,7 +136,7 @@ def test_equivalent_hops_are_computed_once_and_charges_differ_by_one_electron(pl
     host = [j for j in jobs.values() if j.role == "band" and j.candidate == HOST]
     assert [j.charge for j in host] == [0, -1]
     assert {j.name.split("/")[1] for j in host} == {host[0].name.split("/")[1]}
-    assert host[0].details.chosen_as == ("critical", "lowest")
+    assert host[0].details.chosen_as == ["critical", "lowest"]
     assert host[1].mlip_energy is None  # a potential knows no charge
 
 

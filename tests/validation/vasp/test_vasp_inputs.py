@@ -86,7 +86,7 @@ def test_slab_tag_by_tag(kim, tmp_path):
 
 def test_band_tag_by_tag(kim, tmp_path):
     images = vacancy_path(3)
-    band = job(images[0], role="band", relax="atoms", images=images, details=HopJobDetails(hop=("V0", "Li1"), saddle=2))
+    band = job(images[0], role="band", relax="atoms", images=images, details=HopJobDetails(hop=["V0", "Li1"], saddle=2))
     incar = written(band, kim, tmp_path)
     assert dict(incar) == {**EVERYWHERE, **BAND, "IMAGES": 3, "MAGMOM": [0.6] * 29}
     assert sorted(p.name for p in tmp_path.iterdir() if p.is_dir()) == ["00", "01", "02", "03", "04"]
@@ -100,7 +100,7 @@ def test_band_tag_by_tag(kim, tmp_path):
 def test_end_points_are_computed_like_their_band(kim, tmp_path):
     images = vacancy_path(3)
     end = written(
-        job(images[0], role="end", relax="atoms", details=HopJobDetails(hop=("V0", "Li1"), side="a")),
+        job(images[0], role="end", relax="atoms", details=HopJobDetails(hop=["V0", "Li1"], side="a")),
         kim,
         tmp_path / "a",
     )
@@ -199,7 +199,7 @@ def test_the_materials_projects_slab_gets_its_dipole_and_keeps_its_cell(mp, tmp_
 
 def test_every_tag_is_explained_and_the_job_is_written_beside(kim, tmp_path):
     made = job(
-        vacancy_path(1)[0], role="end", charge=-1, relax="atoms", details=HopJobDetails(hop=("V0", "Li1"), side="a")
+        vacancy_path(1)[0], role="end", charge=-1, relax="atoms", details=HopJobDetails(hop=["V0", "Li1"], side="a")
     )
     incar = written(made, kim, tmp_path)
     lines = (tmp_path / "INCAR.why").read_text().splitlines()

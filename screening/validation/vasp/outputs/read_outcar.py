@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method, NotFinite
+from screening.training_data.calculation import (
+    Calculation,
+    CalculationDetails,
+    CalculationUnreadable,
+    Frame,
+    Method,
+    NotFinite,
+)
 from screening.training_data.frame_choice import keep_steps
 from screening.validation.vasp.outputs.bands import without_band_forces
 from screening.validation.vasp.outputs.marks import find_simulation
@@ -81,29 +88,31 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
         )
     electronic = [True] * len(frames) if simulation is not None else list(summary.electronic)
     kept = keep_steps(frames, electronic, relaxation=relaxation is not None)
-    details: dict[str, Any] = {
-        "ionic_steps": len(frames),
-        "icharg": whole(tags, "ICHARG", 0),
-        "simulation_marks": list(simulation.marks) if simulation else [],
-        "files": [str(path)],
-        **kept.details,
-    }
+    not_relaxed = None
     if relaxation is not None:
         energies = list(summary.free_energies[: kept.positions[-1] + 1])
         reason = _why_not_relaxed(relaxation, kept.frames[-1], energies, folder, summary, tags)
         if reason is not None:
             stopped = was_stopped(tags, folder, summary.ending)
-            details["not_relaxed"] = sentence(relaxation, reason, len(frames), stopped=stopped)
+            not_relaxed = sentence(relaxation, reason, len(frames), stopped=stopped)
     calculation = Calculation(
         source=str(folder),
         method=method,
         frames=kept.frames,
         electronic_converged=kept.electronic_converged,
-        ionic_converged=None if relaxation is None else "not_relaxed" not in details,
+        ionic_converged=None if relaxation is None else not_relaxed is None,
         charge=_charge(text, tags),
         magnetic_moments=magnetic_moments(path, len(frames[-1].atoms)) if method.spin and not simulation else None,
         simulated_by=simulation.model if simulation else None,
-        details=details,
+        details=CalculationDetails(
+            ionic_steps=len(frames),
+            icharg=whole(tags, "ICHARG", 0),
+            simulation_marks=tuple(simulation.marks) if simulation else (),
+            files=(str(path),),
+            unconverged_steps=kept.unconverged_steps,
+            warnings=kept.warnings,
+            not_relaxed=not_relaxed,
+        ),
     )
     return without_band_forces(calculation) if whole(tags, "IMAGES", 0) > 0 else calculation
 

@@ -72,8 +72,7 @@ def read_files(folder: Path, *, vasprun: Path | None, outcar: Path | None) -> Ca
     except CalculationUnreadable as error:
         raise CalculationUnreadable("; ".join([*reasons, str(error)])) from error
     if reasons:
-        notes = [*reasons, "read from OUTCAR", *calculation.details.get("warnings", [])]
-        calculation.details["warnings"] = notes
+        return calculation.warned(*reasons, "read from OUTCAR", first=True)
     return calculation
 
 
@@ -103,9 +102,7 @@ def _read_both(folder: Path, vasprun: Path, outcar: Path | None) -> Calculation:
                 "keep those of one run together"
             )
         notes += _other_words(calculation, summary, outcar.name)
-    if notes:
-        calculation.details["warnings"] = [*calculation.details.get("warnings", []), *notes]
-    return calculation
+    return calculation.warned(*notes)
 
 
 def _differences(calculation: Calculation, summary: OutcarSummary) -> list[str]:
@@ -115,19 +112,19 @@ def _differences(calculation: Calculation, summary: OutcarSummary) -> list[str]:
     composition = Counter(atoms.get_chemical_symbols())
     if summary.composition and composition != summary.composition:
         found.append(f"species {_formula(composition)} and {_formula(summary.composition)}")
-    if not calculation.details["ordinary"]:
+    if not calculation.details.ordinary:
         return found
-    steps = int(calculation.details["ionic_steps"])
+    steps = calculation.details.ionic_steps
     if steps != len(summary.free_energies):
         found.append(f"{steps} and {len(summary.free_energies)} ionic steps")
-    mine, other = float(calculation.details["free_energy"]), (summary.free_energies or (math.nan,))[-1]
-    work = float(calculation.details["pressure"]) * KBAR * float(atoms.get_volume())
+    mine, other = calculation.details.free_energy, (summary.free_energies or (math.nan,))[-1]
+    work = calculation.details.pressure * KBAR * float(atoms.get_volume())
     if min(abs(mine - other), abs(mine - work - other)) > SAME_ENERGY:
         found.append(f"final energies {mine:.6f} and {other:.6f} eV")
     if calculation.electronic_converged and summary.electronic and not summary.electronic[-1]:
         found.append("the electrons of the last step converged and did not converge")
     if calculation.ionic_converged is False and summary.reached_accuracy:
-        reason = calculation.details.get("not_relaxed", "")
+        reason = calculation.details.not_relaxed or ""
         found.append(f"the relaxation did not converge ({reason}) and reached the required accuracy")
     return found
 

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from screening.training_data.calculation import Calculation, CalculationUnreadable, Frame, Method, NotFinite
+from screening.training_data.calculation import (
+    Calculation,
+    CalculationDetails,
+    CalculationUnreadable,
+    Frame,
+    Method,
+    NotFinite,
+)
 from screening.training_data.frame_choice import Kept, keep_steps
 from screening.validation.vasp.outputs.bands import without_band_forces
 from screening.validation.vasp.outputs.marks import Simulation, find_simulation
@@ -69,28 +76,31 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
         _electronic(steps, tags, simulation, stopped=stopped),
         relaxation=relaxation is not None,
     )
-    details = {
-        "version": str(run.vasp_version).strip(),
-        "ionic_steps": len(steps),
-        "free_energy": float(steps[-1]["e_fr_energy"]),
-        "icharg": whole(tags, "ICHARG", 0),
-        "pressure": real(tags, "PSTRESS", 0.0),
-        "ordinary": tags.get("ALGO") != "Exact" and whole(tags, "IBRION", -1) not in PHONONS,
-        "electronic_steps": sum(len(step["electronic_steps"]) for step in steps),
-        "simulation_marks": list(simulation.marks) if simulation else [],
-        "files": [str(p) for p in (path, outcar) if p is not None],
-        **kept.details,
-    }
+    not_relaxed = None
     if relaxation is not None:
         reason = _why_not_relaxed(run, relaxation, kept, summary, band=whole(tags, "IMAGES", 0) > 0)
         if reason is not None:
-            details["not_relaxed"] = sentence(relaxation, reason, len(steps), stopped=stopped)
+            not_relaxed = sentence(relaxation, reason, len(steps), stopped=stopped)
+    details = CalculationDetails(
+        version=str(run.vasp_version).strip(),
+        ionic_steps=len(steps),
+        free_energy=float(steps[-1]["e_fr_energy"]),
+        icharg=whole(tags, "ICHARG", 0),
+        pressure=real(tags, "PSTRESS", 0.0),
+        ordinary=tags.get("ALGO") != "Exact" and whole(tags, "IBRION", -1) not in PHONONS,
+        electronic_steps=sum(len(step["electronic_steps"]) for step in steps),
+        simulation_marks=tuple(simulation.marks) if simulation else (),
+        files=tuple(str(p) for p in (path, outcar) if p is not None),
+        unconverged_steps=kept.unconverged_steps,
+        warnings=kept.warnings,
+        not_relaxed=not_relaxed,
+    )
     calculation = Calculation(
         source=str(folder),
         method=_method(folder, run, simulation),
         frames=kept.frames,
         electronic_converged=kept.electronic_converged,
-        ionic_converged=None if relaxation is None else "not_relaxed" not in details,
+        ionic_converged=None if relaxation is None else not_relaxed is None,
         charge=_charge(path, run),
         band_gap=_band_gap(run),
         magnetic_moments=_moments(run, simulation, outcar, kept),

@@ -42,7 +42,7 @@ def test_a_step_with_stars_is_left_out_with_a_note(tmp_path, reader, part):
     calculation = reader(tmp_path, relaxation(FIRST, BROKEN[part], GOOD))
     assert calculation.converged
     assert [frame.energy for frame in calculation.frames] == [-11.5, -12.0]
-    (note,) = calculation.details["warnings"]
+    (note,) = calculation.details.warnings
     assert note.startswith("step 2 is left out (**** or NaN in ")
     assert part in note
     assert calculation.not_finite == ()
@@ -158,7 +158,7 @@ def test_gpaw_steps_are_judged_alike(tmp_path):
     (good,) = read_gpaw_folder(gpaw_folder(tmp_path / "good", [-10.0, float("nan"), -11.0]))
     assert [frame.energy for frame in good.frames] == [-10.0, -11.0]
     assert good.band_gap is None
-    assert "step 2 is left out" in good.details["warnings"][0]
+    assert "step 2 is left out" in good.details.warnings[0]
     with pytest.raises(NotFinite, match="the last step"):
         read_gpaw_folder(gpaw_folder(tmp_path / "bad", [-10.0, float("nan")]))
     (stopped,) = read_gpaw_folder(gpaw_folder(tmp_path / "stopped", [-10.0, -10.5], converged=False))

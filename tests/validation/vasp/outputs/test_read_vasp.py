@@ -63,7 +63,7 @@ def test_cut_vasprun_falls_back_on_a_complete_outcar_and_says_so(tmp_path):
     shutil.copy(GENUINE / "OUTCAR_example_1", tmp_path / "OUTCAR")
     (calculation,) = read_vasp(tmp_path)
     assert len(calculation.atoms) == 18
-    assert "cut or broken" in calculation.details["warnings"][0]
+    assert "cut or broken" in calculation.details.warnings[0]
 
 
 def test_cut_vasprun_beside_a_cut_outcar_is_refused_with_both_reasons(tmp_path):
@@ -100,7 +100,7 @@ def test_vpmdk_run_agrees_with_chgnet_and_is_recognised(nio_run):
 
     (calculation,) = read_vasp(nio_run)
     assert calculation.simulated_by == "chgnet"
-    assert len(calculation.details["simulation_marks"]) == 5
+    assert len(calculation.details.simulation_marks) == 5
     assert calculation.method.hubbard == {"Ni": 6.0}
     assert calculation.method.functional == "pbe"
     assert calculation.method.kpoints == (4, 4, 4)
@@ -166,7 +166,7 @@ def test_unconverged_electronic_step_is_left_out_or_spoils_the_run(nio_run, copy
     (kept,) = read_vasp(early)
     assert kept.electronic_converged
     assert len(kept.frames) == len(read_vasp(nio_run)[0].frames) - 1
-    assert kept.details["unconverged_steps"] == 1
+    assert kept.details.unconverged_steps == 1
 
 
 def test_relaxation_that_used_all_its_steps_is_unconverged(nio_run, copy_of):

@@ -24,7 +24,7 @@ def of_outcar(folder, run, **more):
 
 
 def why(calculation):
-    return calculation.details.get("not_relaxed")
+    return calculation.details.not_relaxed
 
 
 FAR, NEAR = Step(-11.9, 0.87), Step(-12.0, 0.015)
@@ -96,7 +96,7 @@ def test_an_electronic_loop_that_used_all_of_nelm_did_not_converge(tmp_path):
     assert of_outcar(tmp_path, Run(steps=[Step(loops=59)])).electronic_converged
     early = relaxation(Step(-11.9, 0.5, loops=60), NEAR)
     for kept in (read(tmp_path / "early", early), of_outcar(tmp_path, early, reached=True)):
-        assert (len(kept.frames), kept.details["unconverged_steps"], kept.converged) == (1, 1, True)
+        assert (len(kept.frames), kept.details.unconverged_steps, kept.converged) == (1, 1, True)
 
 
 def test_an_aborted_electronic_loop_did_not_converge(tmp_path):
@@ -148,9 +148,9 @@ def test_files_that_judge_the_same_run_differently_are_named(tmp_path):
         read(tmp_path, relaxation(FAR), reached=True)
     agreed = read(tmp_path, relaxation(FAR, NEAR), reached=False, stopped=True)
     assert agreed.converged
-    assert "its numbers do" in agreed.details["warnings"][0]
+    assert "its numbers do" in agreed.details.warnings[0]
     silent = read(tmp_path, relaxation(FAR, NEAR), reached=True)
-    assert "warnings" not in silent.details
+    assert silent.details.warnings == ()
     used_up = read(tmp_path, relaxation(FAR, NEAR, NSW=2), reached=True)
     assert used_up.converged  # the last step that was allowed reached the goal, as OUTCAR says
 
@@ -161,7 +161,7 @@ def test_cut_outcar_beside_a_whole_vasprun_is_noted(tmp_path):
     (tmp_path / "OUTCAR").write_text(text[: text.index("General timing")])
     (calculation,) = read_vasp(tmp_path)
     assert calculation.converged
-    assert "incomplete and was not compared" in calculation.details["warnings"][0]
+    assert "incomplete and was not compared" in calculation.details.warnings[0]
 
 
 def test_a_metal_is_read(tmp_path):
@@ -192,7 +192,7 @@ def test_iterations_of_the_linear_response_are_not_those_of_the_ground_state(tmp
         path.write_text(text)
         (found,) = read_vasp(tmp_path / name)
         assert text.count("<scstep>") == 105
-        assert (found.converged, found.energy, found.details["electronic_steps"]) == (True, -12.0, 5)
+        assert (found.converged, found.energy, found.details.electronic_steps) == (True, -12.0, 5)
 
 
 def test_an_algorithm_given_as_a_number_is_read(tmp_path):
@@ -230,4 +230,4 @@ def test_a_cut_vasprun_with_stars_leaves_the_word_to_outcar(tmp_path):
     path.write_text(path.read_text().replace("0.005", "****")[:-300].replace("> -11.9<", "> ****<"))
     (found,) = read_vasp(tmp_path)
     assert found.converged
-    assert any("cut or broken" in note for note in found.details["warnings"])
+    assert any("cut or broken" in note for note in found.details.warnings)
