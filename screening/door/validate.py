@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from screening.validation.jobs import Manifest
     from screening.validation.plan.screened import Plan
     from screening.validation.protocols import Engine, ValidationSettings
-    from screening.validation.runner import Event, Outcome
+    from screening.validation.runner import Event, JobOutcome
 
 GPAW_MAX_ATOMS = 60
 """Largest cell that is computed here with GPAW unless `max_atoms` says otherwise."""
@@ -64,10 +64,10 @@ class Validation:
     manifest: Manifest
     missing: list[str]
     kept: list[str]
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[JobOutcome] = field(default_factory=list)
 
     @property
-    def failed(self) -> list[Outcome]:
+    def failed(self) -> list[JobOutcome]:
         """Jobs that came to no result."""
         return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 

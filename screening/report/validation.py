@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from screening.door.validate import Validation
     from screening.validation.jobs import Manifest
-    from screening.validation.runner import Event, Outcome
+    from screening.validation.runner import Event, JobOutcome
 
 
 def print_written(console: Console, written: Validation) -> None:
@@ -63,7 +63,7 @@ def print_event(console: Console, event: Event) -> None:
         console.print(f"    done in {event.outcome.wall_s:.0f} s", highlight=False)
 
 
-def print_outcomes(console: Console, outcomes: Sequence[Outcome], next_command: str) -> None:
+def print_outcomes(console: Console, outcomes: Sequence[JobOutcome], next_command: str) -> None:
     """What became of each job, and what comes next."""
     table = Table("job", "status", "reason")
     for outcome in outcomes:

@@ -38,7 +38,7 @@ ENERGY_TOLERANCE = 0.001  # eV/atom; two runs of one structure and method that d
 
 
 @dataclass
-class Outcome:
+class Intake:
     """What became of the calculations given to `DataLibrary.add`, by source."""
 
     added: list[str] = field(default_factory=list)
@@ -94,7 +94,7 @@ class DataLibrary:
         self.calculations()
         self.disputed()
 
-    def add(self, calculations: Sequence[Accepted]) -> Outcome:
+    def add(self, calculations: Sequence[Accepted]) -> Intake:
         """Add calculations that are not there yet; when nothing is new, no file is touched.
 
         Raises
@@ -124,7 +124,7 @@ class _Plan:
 
     def __init__(self, folder: Path, calculations: Sequence[Accepted]) -> None:
         self.folder = folder
-        self.outcome = Outcome()
+        self.outcome = Intake()
         self.known = {entry["id"] for entry in read_list(folder / LIST)}
         self.opponents = {entry["id"]: entry["disagrees_with"] for entry in read_list(folder / DISPUTED / LIST)}
         # both only when a process was killed between the two writes of a dispute

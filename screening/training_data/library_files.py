@@ -136,8 +136,9 @@ def folder_state(folder: Path) -> FolderState:
 def item_of(new: Accepted) -> Item:
     """Frames and entry of an accepted calculation."""
     calculation = new.calculation
+    if broken := calculation.not_finite:  # the last place at which it can be kept out of the training set
+        raise UserError(f"its {', '.join(broken)} hold what is no finite number")
     frames = training_frames(calculation)
-    _check_finite([*frames, calculation.atoms], calculation.energy)
     formula = calculation.atoms.get_chemical_formula(empirical=True)
     info = {
         "calculation": new.id,
@@ -181,16 +182,6 @@ def in_words(error: Exception) -> str:
 
 def _plain_name(path: str) -> str:
     return plain(Path(path).name)
-
-
-def _check_finite(frames: Iterable[Atoms], energy: float) -> None:
-    """The last place at which something that is no number can be kept out of the training set."""
-    numbers = [np.array([energy])]
-    for atoms in frames:
-        results = atoms.calc.results if atoms.calc is not None else {}
-        numbers += [atoms.positions, atoms.cell.array, *(np.atleast_1d(values) for values in results.values())]
-    if not all(np.isfinite(values).all() for values in numbers):
-        raise UserError("a structure, energy, force or stress of it is no finite number")
 
 
 def _labelled(atoms: Atoms, info: dict[str, Any], number: int) -> Atoms:

@@ -8,8 +8,8 @@ from ase import Atoms
 from screening.training_data.shapes import (
     MAX_DISPLACEMENT,
     MAX_STRAIN,
-    Match,
     Shape,
+    StructureMatch,
     largest_displacement,
     strain_between,
     tolerance,
@@ -18,7 +18,7 @@ from screening.training_data.shapes import (
 LARGEST_STRAIN = 0.004  # of any length, where cell lengths and angles differ by no more than that
 
 
-def compare(one: Shape, other: Shape) -> Match | None:
+def compare(one: Shape, other: Shape) -> StructureMatch | None:
     """How far two structures are apart that are the same, or None.
 
     The same means that some rotation or reflection, translation, order of atoms and choice of cell vectors puts no
@@ -53,7 +53,7 @@ def strain_allowed(one: Shape, other: Shape) -> float:
     return max(cell_choices(one.cell_bytes, one.cell_bytes)[1], default=0.0)
 
 
-def _compare_in_order(one: Atoms, other: Atoms) -> Match | None:
+def _compare_in_order(one: Atoms, other: Atoms) -> StructureMatch | None:
     if (one.numbers != other.numbers).any() or not np.allclose(one.cell, other.cell, rtol=MAX_STRAIN, atol=1e-3):
         return None
     shifts = other.positions - one.positions
@@ -65,4 +65,4 @@ def _compare_in_order(one: Atoms, other: Atoms) -> Match | None:
         fractions[:, one.pbc] -= np.round(fractions[:, one.pbc])
         shifts, strain = fractions @ cells[0], strain_between(*cells)
     moved = largest_displacement(shifts)
-    return Match(moved, strain) if moved < MAX_DISPLACEMENT else None
+    return StructureMatch(moved, strain) if moved < MAX_DISPLACEMENT else None

@@ -36,7 +36,7 @@ N_NEAREST = 32
 _ROUNDING = 1e-5  # A, of single precision
 
 
-class Match(NamedTuple):
+class StructureMatch(NamedTuple):
     """How far apart two structures are that count as the same."""
 
     displacement: float

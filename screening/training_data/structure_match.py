@@ -17,8 +17,8 @@ from screening.training_data.shapes import (
     MAX_ANGLE,
     MAX_DISPLACEMENT,
     MAX_STRAIN,
-    Match,
     Shape,
+    StructureMatch,
     largest_displacement,
     strain_between,
     tolerance,
@@ -30,7 +30,7 @@ CHUNK = 1_000_000
 """Vectors that are compared at once, to bound the memory."""
 
 
-def match_crystals(one: Shape, other: Shape) -> Match | None:
+def match_crystals(one: Shape, other: Shape) -> StructureMatch | None:
     """Best match of two structures with the same number of atoms of each element, periodic in three directions.
 
     Shapes: N atoms, M choices of cell vectors, T translations that are still possible.
@@ -44,11 +44,11 @@ def match_crystals(one: Shape, other: Shape) -> Match | None:
     own_cell = reduced_cell(one.cell_bytes)
     own = one.atoms.positions @ np.linalg.inv(own_cell)
     theirs = np.array([other.atoms.positions @ np.linalg.inv(cell) for cell in cells])
-    best: Match | None = None
+    best: StructureMatch | None = None
     for choice, translation in zip(*_translations(own, theirs, own_cell, may_be), strict=True):
         moved = _displacement(own, theirs[choice] + translation, own_cell, may_be)
         if moved is not None and moved < MAX_DISPLACEMENT and (best is None or moved < best.displacement):
-            best = Match(moved, strains[choice])
+            best = StructureMatch(moved, strains[choice])
             if best.same_input:
                 break
     return best

@@ -29,7 +29,7 @@ ENOUGH = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class JobOutcome:
     """What became of a job; `reason` says why it failed or was skipped, or how it was done without computing.
 
     `died`: the command ended before it had computed anything.
@@ -49,7 +49,7 @@ class Event:
     number: int
     total: int
     name: str
-    outcome: Outcome | None = None
+    outcome: JobOutcome | None = None
 
 
 def ordered(jobs: Sequence[Job]) -> list[Job]:
@@ -88,7 +88,7 @@ def run_jobs(
     *,
     max_atoms: int | None = None,
     on_event: Callable[[Event], None] | None = None,
-) -> list[Outcome]:
+) -> list[JobOutcome]:
     """Run jobs in dependency order; one that fails does not stop the others, and finished ones are left alone.
 
     A job whose twin (`manifest.find_twins`) is finished takes that one's result. A job that starts from one without a
@@ -108,7 +108,7 @@ def run_jobs(
     """
     tell = on_event or (lambda event: None)
     queue, twins = ordered(jobs), find_twins(jobs)
-    outcomes: dict[str, Outcome] = {}
+    outcomes: dict[str, JobOutcome] = {}
     died = 0
     for number, job in enumerate(queue, start=1):
         tell(Event(number=number, total=len(queue), name=job.name))
@@ -126,27 +126,27 @@ def run_jobs(
     return [outcomes[job.name] for job in jobs]
 
 
-def _why_not(job: Job, outcomes: Mapping[str, Outcome], max_atoms: int | None) -> Outcome | None:
+def _why_not(job: Job, outcomes: Mapping[str, JobOutcome], max_atoms: int | None) -> JobOutcome | None:
     if max_atoms is not None and len(job.atoms) > max_atoms:
         reason = f"{len(job.atoms)} atoms are more than --max-atoms {max_atoms}"
-        return Outcome(name=job.name, status="skipped", reason=reason)
+        return JobOutcome(name=job.name, status="skipped", reason=reason)
     for name in job.after:
         if name in outcomes and outcomes[name].status != "done":
-            return Outcome(
+            return JobOutcome(
                 name=job.name, status="skipped", reason=f"starts from {name}, which is {outcomes[name].status}"
             )
     return None
 
 
-def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
+def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> JobOutcome:
     folder = root / job.name
     try:
         if engine.is_finished(folder):
-            return Outcome(name=job.name, status="done", reason="was finished")
+            return JobOutcome(name=job.name, status="done", reason="was finished")
         fresh = state_of(folder) in ("absent", "written")
         if fresh and twin is not None and engine.is_finished(root / twin):
             copy_result(root / twin, folder)
-            return Outcome(name=job.name, status="done", reason=f"same as {twin}")
+            return JobOutcome(name=job.name, status="done", reason=f"same as {twin}")
         if fresh:
             finished = [name for name in job.after if engine.is_finished(root / name)]
             write_job(started_from(job, _results(finished, root, engine)), root, engine.write)
@@ -156,15 +156,15 @@ def _run(job: Job, engine: Engine, root: Path, twin: str | None) -> Outcome:
     except (CalculationFailed, CalculationUnreadable, UserError) as error:
         if stops_the_run(error):
             raise
-        return Outcome(name=job.name, status="failed", reason=str(error), died=isinstance(error, CommandDied))
+        return JobOutcome(name=job.name, status="failed", reason=str(error), died=isinstance(error, CommandDied))
     except Exception as error:  # whatever one program does, the others still run
         if stops_the_run(error):
             raise  # every other job would fail the same way
         logger.debug("%s failed", job.name, exc_info=True)
-        return Outcome(name=job.name, status="failed", reason=f"{type(error).__name__}: {error}")
+        return JobOutcome(name=job.name, status="failed", reason=f"{type(error).__name__}: {error}")
     if not engine.is_finished(folder):
-        return Outcome(name=job.name, status="failed", reason=f"it ended without a result, see {folder}")
-    return Outcome(name=job.name, status="done")
+        return JobOutcome(name=job.name, status="failed", reason=f"it ended without a result, see {folder}")
+    return JobOutcome(name=job.name, status="done")
 
 
 def _results(names: Sequence[str], root: Path, engine: Engine) -> dict[str, Atoms]:

@@ -95,7 +95,8 @@ def validate_command(options: ValidateOptions) -> None:
     if not options.run_jobs:
         print_next(console, done.manifest, own_command("ingest", done.folder))
         return
-    simulated = ["--allow-simulated"] if VPMDK in shlex.split(options.command or "") else []
+    programs = [Path(word).name for word in shlex.split(options.command or "")]
+    simulated = ["--allow-simulated"] if VPMDK in programs else []
     print_outcomes(console, done.outcomes, own_command("ingest", done.folder, *simulated))
     if done.failed:
         raise typer.Exit(1)

@@ -38,7 +38,7 @@ class FlowState(Generic[T]):
 
 
 @dataclass
-class Job(Generic[T]):
+class QueuedTask(Generic[T]):
     """One missing result: who asked for it, and how often a worker died over it."""
 
     task: Task
@@ -70,7 +70,7 @@ class Ledger(Generic[T]):
     on_end: Callable[[FlowOutcome[T]], None]
 
     outcomes: dict[str, FlowOutcome[T]] = field(default_factory=dict)
-    jobs: dict[str, Job[T]] = field(default_factory=dict)
+    jobs: dict[str, QueuedTask[T]] = field(default_factory=dict)
     cost: CostModel = field(default_factory=CostModel)
     n_done: int = 0
     n_reused: int = 0
@@ -176,7 +176,7 @@ class Ledger(Generic[T]):
                 self.n_reused += 1
                 self.atom_calls_reused += known.n_force_calls * n_atoms(task)
             return
-        self.jobs[key] = Job(task, [state])
+        self.jobs[key] = QueuedTask(task, [state])
         heapq.heappush(self._ready, (state.index, self._n_requested, key))
         self._n_requested += 1
 

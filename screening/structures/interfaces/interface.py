@@ -21,7 +21,7 @@ from screening.flags import flag
 from screening.structures.crystals.crystals import formula_units
 from screening.structures.interfaces.cathode import cathode_composition, decorate_cathode, realisable_counts
 from screening.structures.interfaces.matching import (
-    Match,
+    LatticeMatch,
     advice,
     describe,
     loose_matches,
@@ -156,7 +156,7 @@ def find_parents(
         When nothing fits; says which cap stops it and which value would pass.
     """
     parents: list[Parent] = []
-    loose: list[Match] = []
+    loose: list[LatticeMatch] = []
     pairs = [(f, s) for f in settings.coating_millers for s in settings.cathode_millers]
     for film_miller, substrate_miller in pairs:
         builder, film, substrate = prepare_surfaces(host_bulk, cathode_bulk, film_miller, substrate_miller, settings)
@@ -188,18 +188,18 @@ def _text(miller: Miller) -> str:
     return "(" + " ".join(str(i) for i in miller) + ")"
 
 
-def _matches(contact: _Contact) -> list[Match]:
+def _matches(contact: _Contact) -> list[LatticeMatch]:
     """Different matches of the two lattices, fewest atoms first."""
     label = "/".join(_text(miller) for miller in contact.millers)
     found = [describe(zsl, label, contact.atoms_per_cell) for zsl in contact.builder.zsl_matches]
-    distinct: dict[tuple[float, float, int], Match] = {}
+    distinct: dict[tuple[float, float, int], LatticeMatch] = {}
     for match in found:
         if match is not None:
             distinct.setdefault((round(match.strain, 5), round(match.area, 2), match.n_atoms), match)
     return sorted(distinct.values(), key=lambda m: (m.n_atoms, m.strain))
 
 
-def _smallest(contact: _Contact, settings: InterfaceSettings) -> tuple[Interface | None, Match | None]:
+def _smallest(contact: _Contact, settings: InterfaceSettings) -> tuple[Interface | None, LatticeMatch | None]:
     """The match with the fewest atoms within the caps that pymatgen can build.
 
     The film is built with markers on its empty octahedra, so that those which a surface cuts open are known too.
@@ -231,7 +231,12 @@ def _smallest(contact: _Contact, settings: InterfaceSettings) -> tuple[Interface
 
 
 def _parent(
-    interface: Interface, match: Match, contact: _Contact, cathode_name: str, settings: InterfaceSettings, seed: int
+    interface: Interface,
+    match: LatticeMatch,
+    contact: _Contact,
+    cathode_name: str,
+    settings: InterfaceSettings,
+    seed: int,
 ) -> Parent:
     atoms = oriented(interface, settings)
     region, plane = atoms.arrays["region"], atoms.arrays["plane"]

@@ -22,7 +22,7 @@ LOOSE_AREA_FACTOR = 1.75  # ... and for an area cap
 
 
 @dataclass(frozen=True, kw_only=True)
-class Match:
+class LatticeMatch:
     """One coincidence cell.
 
     Attributes
@@ -68,7 +68,7 @@ def zsl_generator(max_strain: float, max_area: float, cell_area: float) -> ZSLGe
     )
 
 
-def describe(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> Match | None:
+def describe(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> LatticeMatch | None:
     """Strain, area and atom count of one match; None when its supercell matrices are singular.
 
     Parameters
@@ -84,7 +84,7 @@ def describe(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> Matc
         return None
     principal = principal_strains(np.array(zsl.film_sl_vectors), np.array(zsl.substrate_sl_vectors))
     a, b = np.array(zsl.substrate_sl_vectors)
-    return Match(
+    return LatticeMatch(
         zsl=zsl,
         label=label,
         strain=max(abs(p) for p in principal),
@@ -96,7 +96,7 @@ def describe(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> Matc
     )
 
 
-def von_mises_strain(match: Match) -> float:
+def von_mises_strain(match: LatticeMatch) -> float:
     """Von Mises equivalent of the coating's Green-Lagrange strain, as pymatgen's interfaces report it."""
     from pymatgen.analysis.elasticity.strain import Deformation
 
@@ -110,7 +110,7 @@ def loose_matches(
     max_area: float,
     label: str,
     atoms: tuple[int, int],
-) -> list[Match]:
+) -> list[LatticeMatch]:
     """Matches that break the strain cap or the area cap, for `advice`."""
     a, b = (float(np.linalg.norm(np.cross(*v[:2]))) for v in (film_vectors, substrate_vectors))
     searches = [(max(LOOSE_STRAIN, 2 * max_strain), max_area), (max_strain, LOOSE_AREA_FACTOR * max_area)]
@@ -136,7 +136,7 @@ def principal_strains(film: Array, substrate: Array) -> tuple[float, float]:
     return low, high
 
 
-def registry_lattice(match: Match) -> Array:
+def registry_lattice(match: LatticeMatch) -> Array:
     """(2, 2) rows: the smallest cell of inequivalent lateral shifts, in fractions of the interface's in-plane cell.
 
     A shift by a lattice vector of either side changes nothing, so shifts are distinct only within the cell of the
@@ -164,7 +164,7 @@ def _row_basis(rows: npt.NDArray[np.int_]) -> Array:
     return rows[:2].astype(float)
 
 
-def advice(matches: Sequence[Match], max_strain: float, max_area: float, max_atoms: int) -> str:
+def advice(matches: Sequence[LatticeMatch], max_strain: float, max_area: float, max_atoms: int) -> str:
     """Which cap stops every match, and the value that would pass with the other two caps kept."""
     caps = {"max_strain": max_strain, "max_area": max_area, "max_atoms": float(max_atoms)}
     values = [{"max_strain": m.strain, "max_area": m.area, "max_atoms": float(m.n_atoms)} for m in matches]

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from screening.config import InterfaceSettings
-from screening.structures.interfaces.matching import Match, registry_lattice
+from screening.structures.interfaces.matching import LatticeMatch, registry_lattice
 from screening.structures.interfaces.slabs import VOID_MARKER, assign_planes
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _frame(interface: Interface) -> Array:
     return np.array([x, np.cross(z, x), z])
 
 
-def registry_cell(interface: Interface, match: Match) -> Array:
+def registry_cell(interface: Interface, match: LatticeMatch) -> Array:
     """Rows of the registry lattice as Cartesian (2, 2) vectors in the frame of the ASE cell, A."""
     vectors = (interface.lattice.matrix @ _frame(interface).T)[:2, :2]
     cell = registry_lattice(match) @ vectors

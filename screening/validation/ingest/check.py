@@ -22,7 +22,7 @@ FIXED_DENSITY = 10  # ICHARG from here on keeps the density that was read
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Findings:
     """What is wrong with a calculation under some settings.
 
     Attributes
@@ -37,7 +37,7 @@ class Verdict:
     flags: tuple[str, ...] = ()
 
 
-def check_convergence(calculation: Calculation) -> Verdict:
+def check_convergence(calculation: Calculation) -> Findings:
     """Refuse what is not converged or not finite; steps that were left out are flagged."""
     refusals, flags = [], []
     if not calculation.electronic_converged:
@@ -59,10 +59,10 @@ def check_convergence(calculation: Calculation) -> Verdict:
     dropped = calculation.details.unconverged_steps
     if dropped and calculation.electronic_converged:
         flags.append(flag("left_out_{n}_unconverged_steps", n=dropped))
-    return Verdict(tuple(refusals), tuple(flags))
+    return Findings(tuple(refusals), tuple(flags))
 
 
-def check_method(calculation: Calculation, settings: ValidationSettings, job: dict[str, Any] | None = None) -> Verdict:
+def check_method(calculation: Calculation, settings: ValidationSettings, job: dict[str, Any] | None = None) -> Findings:
     """Compare a calculation with what the settings prescribe for its atoms, and with its job in the manifest.
 
     An energy with other U values, another functional, other POTCARs, a lower cutoff or, where an element has a U,
@@ -98,14 +98,14 @@ def check_method(calculation: Calculation, settings: ValidationSettings, job: di
         flags.append(flag("kpoints_{grid}", grid="x".join(map(str, found.kpoints))))
     if job is not None:
         refusals += _job_mismatches(calculation, job)
-    return Verdict(tuple(refusals), tuple(flags))
+    return Findings(tuple(refusals), tuple(flags))
 
 
-def check_settings_name(calculation: Calculation, name: str) -> Verdict:
+def check_settings_name(calculation: Calculation, name: str) -> Findings:
     """Refuse frames of this program's own training set that were made with other settings than those named."""
     if calculation.settings == name:
-        return Verdict()
-    return Verdict((f"it is of the settings {calculation.settings}, not of {name}",))
+        return Findings()
+    return Findings((f"it is of the settings {calculation.settings}, not of {name}",))
 
 
 def as_settings(calculation: Calculation, settings: ValidationSettings) -> Calculation:
@@ -124,14 +124,14 @@ def match_settings(calculation: Calculation) -> tuple[ValidationSettings | None,
     """
     if calculation.method.functional == UNKNOWN:
         return None, "its file does not say the method; name the settings it was made with: --settings NAME"
-    verdicts: list[tuple[ValidationSettings, Verdict]] = []
+    verdicts: list[tuple[ValidationSettings, Findings]] = []
     for name in available_settings():
         settings = load_validation_settings(name)
         if settings.engine == calculation.method.engine:
             try:
                 verdicts.append((settings, check_method(calculation, settings)))
             except UserError as error:
-                verdicts.append((settings, Verdict((str(error).rstrip("."),))))
+                verdicts.append((settings, Findings((str(error).rstrip("."),))))
     good = sorted((len(v.flags), s.name, s) for s, v in verdicts if not v.refusals)
     if len(good) > 1 and good[0][0] == good[1][0]:
         names = " and ".join(name for flags, name, _ in good if flags == good[0][0])

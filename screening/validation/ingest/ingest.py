@@ -11,11 +11,11 @@ from typing import Any
 
 from screening.errors import UserError
 from screening.training_data.calculation import Calculation, CalculationUnreadable
-from screening.training_data.library import DataLibrary, Outcome
+from screening.training_data.library import DataLibrary, Intake
 from screening.training_data.library_files import LIST, Accepted, in_words
 from screening.typed.shown_names import holds, name_below, names_of_roots
 from screening.validation.ingest.check import (
-    Verdict,
+    Findings,
     as_settings,
     check_convergence,
     check_method,
@@ -60,7 +60,7 @@ class IngestReport:
 
     refused: list[tuple[str, str]] = field(default_factory=list)
     notes: list[tuple[str, str]] = field(default_factory=list)
-    outcome: Outcome = field(default_factory=Outcome)
+    outcome: Intake = field(default_factory=Intake)
     unwritten: list[tuple[str, str]] = field(default_factory=list)
     n_found: int = 0
     n_records: int = 0
@@ -278,8 +278,8 @@ def _read(found: Found) -> list[Calculation]:
         raise CalculationUnreadable(f"it cannot be read ({in_words(error)})") from error
 
 
-def _merged(one: Verdict, other: Verdict) -> Verdict:
-    return Verdict(one.refusals + other.refusals, one.flags + other.flags)
+def _merged(one: Findings, other: Findings) -> Findings:
+    return Findings(one.refusals + other.refusals, one.flags + other.flags)
 
 
 def _simulated_reason(calculation: Calculation) -> str:

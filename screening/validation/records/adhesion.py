@@ -25,7 +25,7 @@ def states_of_charge(jobs: FinishedJobs, candidate: str) -> list[float]:
     return sorted({_y(job) for job in jobs.of(candidate, "interface")}, reverse=True)
 
 
-def adhesion_records(jobs: FinishedJobs, candidate: str, y: float) -> list[Record]:
+def dft_adhesion_records(jobs: FinishedJobs, candidate: str, y: float) -> list[Record]:
     """``work_of_adhesion`` (J/m2) and ``adhesion_energy`` (eV per cell) at one state of charge.
 
     E(interface) - E(substrate) - E(coating), the mean over the vacancy orders that were written, as for a potential.

@@ -11,7 +11,7 @@ from screening.errors import UserError
 from screening.training_data.calculation import Calculation
 from screening.validation.jobs import Manifest
 from screening.validation.records import stability as dft_stability
-from screening.validation.records.adhesion import adhesion_records, states_of_charge
+from screening.validation.records.adhesion import dft_adhesion_records, states_of_charge
 from screening.validation.records.barrier import barrier_record, lowest_hop_record
 from screening.validation.records.finished_jobs import FinishedJobs, NotThere
 
@@ -79,7 +79,7 @@ def records_from(
 
     for name in jobs.candidates:
         for y in states_of_charge(jobs, name):
-            attempt(name, "work_of_adhesion", lambda name=name, y=y: adhesion_records(jobs, name, y), y)  # type: ignore[misc]
+            attempt(name, "work_of_adhesion", lambda name=name, y=y: dft_adhesion_records(jobs, name, y), y)  # type: ignore[misc]
         for prop, make in _SINGLE.items():
             attempt(name, prop, lambda name=name, make=make: make(jobs, name))  # type: ignore[misc]
     for entry in missing:

@@ -196,7 +196,7 @@ def test_nothing_that_is_no_number_gets_into_the_training_set(tmp_path, monkeypa
     whole = frame(1)
     forces = whole.get_forces().copy()
     forces[0, 0] = np.nan
-    monkeypatch.setattr(ingest_module, "check_convergence", lambda c: ingest_module.Verdict())
+    monkeypatch.setattr(ingest_module, "check_convergence", lambda c: ingest_module.Findings())
     found = [Found(tmp_path / "x", lambda: [_calculation(whole, forces)])]
     monkeypatch.setattr(ingest_module, "find_calculations", lambda path, skip=None: iter(found))
     report = ingest([tmp_path], tmp_path / "data", IngestOptions())
