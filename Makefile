@@ -18,8 +18,9 @@ screen: $(STAMP)
 	@$(VENV)/bin/screen $(ARGS); code=$$?; \
 	echo "In this folder the program is $(VENV)/bin/screen; after 'source $(VENV)/bin/activate' it is screen."; exit $$code
 
+# a process per core, whole files to each so that what a file's tests share is made once; for a debugger, ARGS="FILE -n 0"
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

@@ -2,13 +2,36 @@
 
 import os
 import signal
+from pathlib import Path
 
 import pytest
+from shared import once
 
+from screening.process.cores import available_cores
 from screening.process.stopping import SIGNALS
 
 # what a user would set: several processes share the cores, and programs that tests start are told as well
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One process per core that this one may use; PYTEST_XDIST_AUTO_NUM_WORKERS says otherwise."""
+    return int(os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS", available_cores()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests first: begun last, one of them would keep a single core busy at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(scope="session")
+def tiny_run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a finished tiny screen, ``run`` beside its ``mlflow.db``; tests that write into it work on a copy."""
+    from tiny_run import compute
+
+    return once(tmp_path_factory, "tiny-run", compute) / "run"
 
 
 @pytest.fixture(autouse=True)

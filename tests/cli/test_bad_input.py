@@ -1,5 +1,6 @@
 """Bad input is one sentence on stderr, exit code 2, and nothing on disk."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from screening.campaign.prepare import prepare
+from screening.cli.app import main
 
 
 def screen(arguments: list[str], cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -49,16 +51,44 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=list(CASES))
-def test_one_sentence_exit_two_nothing_written(case: str, tmp_path: Path) -> None:
-    arguments, fragment = CASES[case]
-    done = screen([*arguments, "--dry-run"], tmp_path)
-    assert done.returncode == 2, done.stderr
-    message = done.stderr.strip()
-    assert fragment in message
+AS_PROCESSES = ("unknown element", "potential does not know it")
+"""One that is refused at once and one that is refused after torch was imported: nothing else is said on stderr."""
+
+
+@pytest.fixture
+def _own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program sets up logging, which would stay."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+
+
+def check(case: str, code: object, errors: str, folder: Path) -> None:
+    assert code == 2, errors
+    message = errors.strip()
+    assert CASES[case][1] in message
     assert len(message.splitlines()) == 1
     assert "Traceback" not in message
-    assert not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("case", CASES, ids=list(CASES))
+@pytest.mark.usefixtures("_own_logging")
+def test_one_sentence_exit_two_nothing_written(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """In this process: each of its own would import torch again, two seconds for every sentence."""
+    monkeypatch.setattr(sys, "argv", ["screen", *CASES[case][0], "--dry-run"])
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        main()
+    check(case, end.value.code, capfd.readouterr().err, tmp_path)
+
+
+@pytest.mark.parametrize("case", AS_PROCESSES)
+def test_a_process_says_nothing_else(case: str, tmp_path: Path) -> None:
+    done = screen([*CASES[case][0], "--dry-run"], tmp_path)
+    check(case, done.returncode, done.stderr, tmp_path)
 
 
 def test_unknown_config_key_names_the_nearest(tmp_path: Path) -> None:

@@ -1,22 +1,16 @@
-"""A tiny run of the whole screen, and real runs of tiny cells with vpmdk as the VASP command; made once per session."""
+"""The tiny run as it is loaded, and real runs of tiny cells with vpmdk as the VASP command; made once per session."""
 
 import shutil
 from pathlib import Path
 
 import pytest
 from pymatgen.io.vasp.inputs import Poscar
-from tiny_run import compute
+from shared import once
 from vasp_runs import VPMDK, PaperLike, nickel_oxide, write_inputs
 
 from screening.campaign.load import StoredRun, load_run
 from screening.validation.vasp import custodian as custodian_run
 from screening.validation.vasp.engine import run_vasp_job
-
-
-@pytest.fixture(scope="session")
-def tiny_run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of a finished tiny screen; tests that write into it work on a copy."""
-    return compute(tmp_path_factory.mktemp("tiny-run"))
 
 
 @pytest.fixture
@@ -33,32 +27,39 @@ def _one_thread_and_quick_polls():
 
 
 @pytest.fixture(scope="session")
-def nio_run(tmp_path_factory) -> Path:
+def nio_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A relaxed NiO cell; tests copy it before they change anything."""
-    folder = write_inputs(tmp_path_factory.mktemp("vpmdk") / "nio", nickel_oxide())
-    run_vasp_job(folder, VPMDK)
-    return folder
+
+    def make(place: Path) -> None:
+        run_vasp_job(write_inputs(place / "nio", nickel_oxide()), VPMDK)
+
+    return once(tmp_path_factory, "vpmdk-nio", make) / "nio"
 
 
 @pytest.fixture(scope="session")
-def static_run(tmp_path_factory) -> Path:
+def static_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A single point of another geometry."""
-    folder = write_inputs(tmp_path_factory.mktemp("vpmdk") / "static", nickel_oxide(seed=1), NSW=0, IBRION=-1)
-    run_vasp_job(folder, VPMDK)
-    return folder
+
+    def make(place: Path) -> None:
+        run_vasp_job(write_inputs(place / "static", nickel_oxide(seed=1), NSW=0, IBRION=-1), VPMDK)
+
+    return once(tmp_path_factory, "vpmdk-static", make) / "static"
 
 
 @pytest.fixture(scope="session")
-def band_run(tmp_path_factory) -> Path:
+def band_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A band of three images: the O atom of NiO, displaced along x."""
-    folder = tmp_path_factory.mktemp("vpmdk") / "band"
-    write_inputs(folder, nickel_oxide(), IMAGES=1, SPRING=-5, LCLIMB=True, NSW=3, EDIFFG=-5.0)
-    (folder / "POSCAR").unlink()
-    for number, amplitude in enumerate((-0.15, 0.02, 0.15)):
-        (folder / f"{number:02d}").mkdir()
-        Poscar(nickel_oxide(amplitude=amplitude)).write_file(folder / f"{number:02d}" / "POSCAR")
-    run_vasp_job(folder, VPMDK)
-    return folder
+
+    def make(place: Path) -> None:
+        folder = place / "band"
+        write_inputs(folder, nickel_oxide(), IMAGES=1, SPRING=-5, LCLIMB=True, NSW=3, EDIFFG=-5.0)
+        (folder / "POSCAR").unlink()
+        for number, amplitude in enumerate((-0.15, 0.02, 0.15)):
+            (folder / f"{number:02d}").mkdir()
+            Poscar(nickel_oxide(amplitude=amplitude)).write_file(folder / f"{number:02d}" / "POSCAR")
+        run_vasp_job(folder, VPMDK)
+
+    return once(tmp_path_factory, "vpmdk-band", make) / "band"
 
 
 @pytest.fixture
