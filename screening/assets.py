@@ -1,4 +1,7 @@
-"""Find the files that ship beside the code (configs/, datasets/, models/), and the user's cache."""
+"""Find the files that ship beside the code (configs/, datasets/, models/), and the folder of the user's cache.
+
+In a source tree they lie beside `screening`, in a wheel in `screening/_assets`. Nothing is read or made here.
+"""
 
 import os
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""The two ways in which work can be refused."""
+"""The two errors that every room may raise: the user's input is bad, or one candidate cannot go on.
+
+Rooms define further ones beside what raises them: subclasses of these, or what their own callers catch.
+"""
 
 
 class UserError(Exception):
@@ -6,4 +9,7 @@ class UserError(Exception):
 
 
 class CandidateFailed(Exception):
-    """One candidate cannot go on (NaN forces, exploded cell, ...); it is recorded as failed and the rest continue."""
+    """One candidate cannot go on (NaN forces, exploded cell, ...); it is recorded as failed and the rest continue.
+
+    Where the whole screen rests on it (the pristine host, the parent interface), the screen ends with exit code 1.
+    """

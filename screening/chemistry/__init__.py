@@ -1,1 +1,4 @@
-"""What a candidate is: dopants, sites, compensation, orderings, the candidate grid."""
+"""What a candidate is: hosts, dopants, sites, compensation, orderings and the grid of candidates.
+
+Knows no potential and runs nothing.
+"""

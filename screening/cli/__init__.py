@@ -1,1 +1,1 @@
-"""The command line: parse, call, print."""
+"""The command line: parse, call the door, print with the report. It imports nothing deeper."""

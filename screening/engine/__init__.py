@@ -1,1 +1,1 @@
-"""Batched relaxation, batched NEB, the record store and the task queue. Knows atoms, not coatings."""
+"""Relaxations and paths in batches, and the queue and store that compute each task once. Knows atoms, not coatings."""

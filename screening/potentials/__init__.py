@@ -1,1 +1,1 @@
-"""Universal potentials behind one batched protocol, one file per backend."""
+"""Universal potentials behind one batched protocol: how they are named, loaded, checked and described."""

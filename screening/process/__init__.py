@@ -1,1 +1,1 @@
-"""What a process is told: threads, signals, where its log goes."""
+"""What holds for the process as a whole: threads and cores, signals that stop it, where its log goes."""

@@ -1,1 +1,1 @@
-"""Fine-tuning of potentials and softening corrections, how they are judged, and their cards."""
+"""Fine-tuning of potentials and softening corrections, how they are judged, and the cards that come of them."""

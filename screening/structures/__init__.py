@@ -1,1 +1,1 @@
-"""What is computed on: bulk crystals, delithiation, slabs and interfaces, hop end points."""
+"""What is computed on: crystals, interfaces and hops of the carrier as atoms, and structure files."""

@@ -1,1 +1,1 @@
-"""What models learn from: calculations, the library of them, frames, splits and energy shifts."""
+"""What models learn from: calculations, the library that keeps them, frames, splits and shifts of the energy zero."""

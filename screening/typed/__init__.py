@@ -1,1 +1,1 @@
-"""What a person typed or wrote into a file, and how a refusal of it reads."""
+"""What a person typed or wrote into a file: how it is read, and how a refusal of it names the place."""

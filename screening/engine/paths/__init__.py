@@ -1,1 +1,1 @@
-"""Paths between two minima: saddles, bands and the curves through them."""
+"""Paths between two minima: first guesses, saddles, bands, and the barrier that is read from them."""

@@ -1,1 +1,1 @@
-"""Tasks computed once: queue, workers, store, checkpoints and progress."""
+"""Tasks computed once: queue, workers, record store, checkpoints, and the lock and progress of a run."""

@@ -1,1 +1,1 @@
-"""Networks of the packages behind our protocol: what is imported once a potential is loaded."""
+"""Networks of the packages behind our protocol, imported when a potential is loaded: that takes seconds."""

@@ -1,1 +1,1 @@
-"""Work of adhesion: the parent interface, placements, states of charge, and their records."""
+"""Work of adhesion and separation: the parent interface, placements, states of charge, and their records."""

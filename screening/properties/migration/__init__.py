@@ -1,1 +1,1 @@
-"""Migration barriers: hops, their energies, and the best path that percolates."""
+"""Migration barriers: energies of the hops of the carrier, the best path that percolates, and their records."""

@@ -1,1 +1,1 @@
-"""Crystals of hosts, cathodes and competing phases, and substitution in them."""
+"""Crystals of hosts, cathodes and competing phases, and those that ionic substitution predicts."""

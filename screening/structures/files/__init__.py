@@ -1,1 +1,1 @@
-"""Structure files of anybody, read strictly."""
+"""Structure files of anybody (CIF, POSCAR, extended XYZ, others through ASE), read strictly: nothing is guessed."""

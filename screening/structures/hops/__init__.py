@@ -1,1 +1,1 @@
-"""Hops of the carrier: sites, classes, end points and the cells that hold them."""
+"""Hops of the carrier: sites, classes of equal hops, end points, and the cells that hold them."""

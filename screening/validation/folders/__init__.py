@@ -1,1 +1,1 @@
-"""Jobs written down as folders: their manifest, their cost."""
+"""Jobs written down as folders that anybody can run: inputs, manifest, and what they will cost."""

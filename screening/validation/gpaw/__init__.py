@@ -1,1 +1,1 @@
-"""GPAW: settings, engine, and readers of what it wrote."""
+"""GPAW: settings, the engine that runs it in this process, and the reader of what it wrote."""

@@ -1,1 +1,1 @@
-"""Which calculations validate a candidate."""
+"""Which calculations validate a candidate, and from which stored structures they start."""

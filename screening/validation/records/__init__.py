@@ -1,1 +1,1 @@
-"""Finished jobs become DFT records."""
+"""Finished jobs become DFT records: adhesion, barriers and stability as the screen defines them."""

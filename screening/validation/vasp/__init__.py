@@ -1,1 +1,1 @@
-"""VASP: settings, inputs, engine, restarts."""
+"""VASP: settings, inputs, the command that starts it, restarts, and flows for workflow managers."""

@@ -1,1 +1,1 @@
-"""What VASP wrote, read and judged."""
+"""What VASP wrote (vasprun.xml, OUTCAR, INCAR), read, and judged as finished, relaxed and of which method."""
