@@ -27,7 +27,7 @@ from screening.retraining.finetune import backend_of, finetune
 from screening.retraining.potential_errors import errors_of
 from screening.retraining.retrain import fitted_shifts, shifted_frames
 from screening.training_data.library import DataLibrary
-from screening.training_data.training_set import LabelledFrame, groups_of, read_frames, split_frames
+from screening.training_data.training_set import LabelledFrame, groups_of, split_frames, usable_frames
 
 POTENTIALS = ("chgnet", "sevennet-0", "sevennet-l3i5")
 POOLED = ("force_mae_eV_A", "relative_energy_mae_meV_atom")
@@ -248,7 +248,7 @@ def compare_large(
     folder: Path, labels: Path, potentials: Mapping[str, Potential], settings: TrainingSettings
 ) -> dict[str, Any]:
     """Surface energies, the separation curve and the hops, as far as they are labelled."""
-    tuned = tune(read_frames([labels]), list(CRYSTALS), settings)
+    tuned = tune(usable_frames([labels]), list(CRYSTALS), settings)
     print(f"held out {', '.join(CRYSTALS)}: best epoch {tuned.best_epoch}", flush=True)
     judged = {**potentials, TUNED: tuned.potential}
     frames = named_frames(folder)
@@ -267,7 +267,7 @@ def compare_small(
     labels: Path, potentials: Mapping[str, Potential], settings: TrainingSettings, n_folds: int
 ) -> dict[str, Any]:
     """Forces, relative energies and barriers, of the fine-tuned potential too."""
-    frames = read_frames([labels])
+    frames = usable_frames([labels])
     folds = []
     for groups in deal(frames, n_folds):
         folds.append(tune(frames, groups, settings))

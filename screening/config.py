@@ -18,7 +18,7 @@ from screening.names import nearest
 from screening.quantities.settings import RankingSettings, check_threshold
 from screening.typed.explain import explain
 from screening.typed.section import Section
-from screening.typed.values import check_decimal_comma, plain, read_fraction
+from screening.typed.values import check_decimal_comma, plain_text, read_fraction
 from screening.typed.yaml_file import read_yaml
 
 SlabStartName = Literal["cut", "search", "half", "parent", "rattled"]
@@ -226,7 +226,7 @@ def parse_soc(text: str) -> list[float]:
     UserError
         For what is no list of numbers, or may be a decimal comma.
     """
-    typed = plain(text)
+    typed = plain_text(text)
     check_decimal_comma(typed, "--soc", "states of charge", largest=1)
     try:
         return [read_fraction(part.strip()) for part in typed.split(",")]

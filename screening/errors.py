@@ -4,6 +4,12 @@ Rooms define further ones beside what raises them: subclasses of these, or what 
 """
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of what another package says, to stand in a sentence; the kind of error where it says nothing."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
 class UserError(Exception):
     """Bad input: one sentence that says what is wrong and what to do. The command line exits with code 2."""
 

@@ -60,7 +60,7 @@ def origin_flag(word: str, what: str) -> str:
     return flag(forms[word], what=what)
 
 
-def meaning_of(text: str) -> Flag | None:
+def entry_of(text: str) -> Flag | None:
     """Entry of a flag as it is written; None for one of another version of this program."""
     return next((FLAGS[form] for form, pattern in _patterns() if pattern.fullmatch(text)), None)
 
@@ -68,7 +68,7 @@ def meaning_of(text: str) -> Flag | None:
 def explained(texts: Iterable[str]) -> list[tuple[str, Flag | None]]:
     """Each flag once, in the order of the table, with its entry; unknown ones at the end."""
     order = {form: n for n, form in enumerate(FLAGS)}
-    found = [(text, meaning_of(text)) for text in dict.fromkeys(texts)]
+    found = [(text, entry_of(text)) for text in dict.fromkeys(texts)]
     return sorted(found, key=lambda pair: order[pair[1].form] if pair[1] is not None else len(order))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import screening
-from screening.flags import FLAGS, explained, flag, meaning_of, origin_flag
+from screening.flags import FLAGS, entry_of, explained, flag, origin_flag
 from screening.report.flags import flags_document
 
 PACKAGE = Path(screening.__file__).parent
@@ -110,7 +110,7 @@ def test_an_unknown_flag_cannot_be_made() -> None:
     ],
 )
 def test_a_flag_as_written_finds_its_meaning(text: str, form: str) -> None:
-    entry = meaning_of(text)
+    entry = entry_of(text)
     assert entry is not None
     assert entry.form == form
 
@@ -128,7 +128,7 @@ def test_the_shipped_example_is_explained() -> None:
     with path.open(encoding="utf-8") as file:
         flags = {text for row in csv.DictReader(file) for text in row["flags"].split(";") if text}
     assert flags
-    assert {text for text in flags if meaning_of(text) is None} == set()
+    assert {text for text in flags if entry_of(text) is None} == set()
 
 
 def test_the_document_is_that_of_the_table() -> None:

@@ -14,7 +14,7 @@ from ase import Atoms
 from screening.campaign.ranking.frame import csv_text
 from screening.campaign.ranking.rows import Ranking
 from screening.campaign.ranking.score import objectives
-from screening.campaign.summary import plain
+from screening.campaign.summary import as_plain_data
 from screening.config import Settings
 from screening.files import write_text
 from screening.flags import explained
@@ -74,7 +74,7 @@ def ranking_document(
         document |= {"reference": ranking.reference, "agreement": ranking.agreement}
     if ranking.correction:
         document["correction"] = ranking.correction
-    plain_document: dict[str, Any] = plain(document)
+    plain_document: dict[str, Any] = as_plain_data(document)
     return plain_document
 
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from screening.campaign.ranking.labels import formula
 from screening.chemistry.candidate import Candidate, Defects, Substitution
-from screening.errors import UserError
+from screening.errors import UserError, first_line
 from screening.files import PARSE_ERRORS, read_received, write_text
 
 
@@ -30,7 +30,7 @@ def write_summary(path: Path, **fields: Any) -> dict[str, Any]:
         When the existing file cannot be read.
     """
     current = read_summary_file(path) if path.exists() else {}
-    merged = {key: value for key, value in (current | plain(fields)).items() if value is not None}
+    merged = {key: value for key, value in (current | as_plain_data(fields)).items() if value is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text(path, yaml.safe_dump(merged, sort_keys=False, allow_unicode=True, width=120))
     return merged
@@ -47,7 +47,7 @@ def read_summary_file(path: Path) -> dict[str, Any]:
     try:
         data = yaml.safe_load(read_received(path))
     except (OSError, *PARSE_ERRORS) as error:
-        reason = str(error).splitlines()[0]
+        reason = first_line(error)
         raise UserError(f"{path} cannot be read ({reason}); repair it or use another output folder") from error
     if not isinstance(data, dict):
         raise UserError(f"{path} is not the summary of a run; use another output folder")
@@ -56,7 +56,7 @@ def read_summary_file(path: Path) -> dict[str, Any]:
 
 def candidate_to_dict(candidate: Candidate) -> dict[str, Any]:
     """Plain mapping of a candidate, its name and formula first for the reader."""
-    return {"name": candidate.name, "formula": formula(candidate), "x": candidate.x, **plain(asdict(candidate))}
+    return {"name": candidate.name, "formula": formula(candidate), "x": candidate.x, **as_plain_data(asdict(candidate))}
 
 
 def candidate_from_dict(data: Mapping[str, Any]) -> Candidate:
@@ -76,22 +76,22 @@ def candidate_from_dict(data: Mapping[str, Any]) -> Candidate:
         raise UserError(f"the summary does not describe candidate {data.get('name', '?')} completely") from error
 
 
-def plain(value: Any) -> Any:
+def as_plain_data(value: Any) -> Any:
     """JSON- and YAML-able copy: models and dataclasses as mappings, non-finite numbers as None."""
     if isinstance(value, Candidate):
         return candidate_to_dict(value)
     if isinstance(value, BaseModel):
-        return plain(value.model_dump(mode="json"))
+        return as_plain_data(value.model_dump(mode="json"))
     if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
+        return as_plain_data(asdict(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): as_plain_data(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):
-        return plain(value.tolist())
+        return as_plain_data(value.tolist())
     if isinstance(value, str | bool | int) or value is None:
         return value
     if isinstance(value, float):
         return value if np.isfinite(value) else None
     if isinstance(value, Sequence | set | frozenset):
-        return [plain(item) for item in value]
+        return [as_plain_data(item) for item in value]
     return str(value)

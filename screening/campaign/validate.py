@@ -15,7 +15,7 @@ from screening.engine.running.whereabouts import store_location
 from screening.errors import UserError
 from screening.fidelity import Fidelity
 from screening.names import nearest
-from screening.properties.stability.competing import without_compounds
+from screening.properties.stability.competing import predicted_phases
 from screening.properties.stability.phase_files import cached_energies, shipped_energies
 from screening.properties.stability.phases import PhaseEnergy
 from screening.structures.crystals.phases import PhaseFacts, load_phases
@@ -119,12 +119,20 @@ def choose(
 
 
 def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Record]) -> list[Job]:
-    """Jobs of all phases in the chemical systems of the candidates, each phase once."""
+    """Jobs of all phases in the chemical systems of the candidates, each phase once.
+
+    Raises
+    ------
+    UserError
+        For an element that has no listed compound and for which none can be predicted.
+    """
     facts: dict[str, PhaseFacts] = {}
     for candidate in candidates:
         system = candidate.elements
         listed = [f for f in load_phases() if set(f.composition) <= system]
-        facts |= {f.name: f for f in [*listed, *_predicted(system, listed)]}
+        # the screen had a prediction for every element: one without is no gap of DFT, but a run that does not fit us
+        predicted = predicted_phases(system, listed, skip_unpredictable=False)
+        facts |= {f.name: f for f in [*listed, *predicted]}
     known: dict[str, PhaseEnergy] = {}
     for potential in {PotentialId(r.potential, r.checkpoint_sha256) for r in records}:
         known |= cached_energies(potential) | shipped_energies(potential)
@@ -138,15 +146,3 @@ def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Reco
             if energy.usable and energy.origin != "reference"
         },
     )
-
-
-def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:
-    """Compounds by ionic substitution for elements without listed ones, as the screen had them."""
-    from screening.structures.crystals.substitution import elemental_phases, substituted_phases
-
-    found: list[PhaseFacts] = []
-    for element in without_compounds(system, listed):
-        if not any(f.composition.keys() == {element} for f in listed):
-            found += elemental_phases(element)
-        found += substituted_phases(element, system)
-    return found

@@ -102,7 +102,7 @@ def congruent_defects(host: HostFacts, n_fu: int) -> Defects:
     return Defects(substitutions=(antisite,), li_vacancies=VACANCIES_PER_ANTISITE * n)
 
 
-def combine(first: Defects, second: Defects) -> Defects:
+def combined_defects(first: Defects, second: Defects) -> Defects:
     """Both sets of defects in one cell."""
     return Defects(
         substitutions=first.substitutions + second.substitutions,
@@ -138,7 +138,7 @@ def build(candidate: Candidate, unit: Defects, k: int, n_fu: int) -> Candidate:
     """`candidate` with `k` neutral units in a cell of `n_fu` formula units (not checked for space)."""
     defects = scale(unit, k) if k else Defects()
     if candidate.congruent:
-        defects = combine(defects, congruent_defects(host_facts(candidate.host), n_fu))
+        defects = combined_defects(defects, congruent_defects(host_facts(candidate.host), n_fu))
     return candidate.with_defects(defects, n_fu)
 
 

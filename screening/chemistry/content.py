@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from screening.errors import UserError
-from screening.typed.values import FRACTION, check_decimal_comma, plain, read_fraction
+from screening.typed.values import FRACTION, check_decimal_comma, plain_text, read_fraction
 
 CONTENT_TOLERANCE = 0.02
 """A realised content further than this from the requested one is flagged: a cell of 12 formula units errs by up
@@ -45,7 +45,7 @@ def parse_content(text: str) -> list[tuple[float, float]]:
         for ranges written backwards.
     """
     pairs: list[tuple[float, float]] = []
-    typed = plain(text)
+    typed = plain_text(text)
     check_decimal_comma(typed, "--x", "contents", largest=1)
     for part in typed.split(","):
         ends = _split_range(part.strip())

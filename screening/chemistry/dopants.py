@@ -9,7 +9,7 @@ from math import gcd
 
 from screening.errors import UserError
 from screening.names import closest
-from screening.typed.values import plain
+from screening.typed.values import plain_text
 
 ANION_FORMERS = frozenset({"H", "C", "N", "O", "F", "S", "Cl", "Se", "Br", "I", "At"})
 NOBLE_GASES = frozenset({"He", "Ne", "Ar", "Kr", "Xe", "Rn", "Og"})
@@ -64,7 +64,7 @@ def parse_dopants(text: str, *, host_cations: tuple[str, ...] = ()) -> list[Dopa
     """
     if not text.strip():
         raise UserError("No dopant is given: write for example --dopants Mg,Zr,Ta.")
-    text = plain(text)
+    text = plain_text(text)
     if re.search(r"=[\d:]*?(\d+),(\d+)(?=:|,|$)", text):
         raise UserError(f"The ratio in {text!r} has a comma: write it in whole numbers, such as 3:2 for 1.5:1.")
     entries: list[DopantEntry] = []

@@ -60,7 +60,7 @@ def label(
     chosen = load_validation_settings(settings)
     if not isinstance(chosen, GpawSettings):
         raise UserError(f"{settings} are settings of {chosen.engine}; label computes with GPAW, give gpaw-pbe.")
-    found = dict(structures) if isinstance(structures, Mapping) else labels.read_structures(Path(structures))
+    found = dict(structures) if isinstance(structures, Mapping) else labels.named_structures(Path(structures))
     found = labels.only(found, [only] if isinstance(only, str) else only or [])
     if max_atoms is not None:
         found = {name: atoms for name, atoms in found.items() if len(atoms) <= max_atoms}

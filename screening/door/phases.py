@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.defaults import DEVICE, POTENTIAL
-from screening.door.typed import Names, PathLike, as_path, joined
+from screening.door.typed import Names, PathLike, as_path, comma_separated
 
 if TYPE_CHECKING:
     from screening.engine.running.progress import Progress
@@ -56,7 +56,7 @@ def list_phases(elements: Names, potential: str = POTENTIAL) -> list[ListedPhase
     from screening.properties.stability.phase_files import shipped_energies
     from screening.structures.crystals.phases import load_phases
 
-    facts = load_phases(read_elements(joined(elements)))
+    facts = load_phases(read_elements(comma_separated(elements)))
     loaded = load_potential(potential, "cpu", self_check=False)
     energies = shipped_energies(PotentialId(loaded.name, loaded.checkpoint_sha256))
     known = {phase.name: energies.get(phase.name) for phase in facts}

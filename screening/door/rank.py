@@ -107,9 +107,9 @@ def parse_weights(text: str) -> dict[str, float]:
         When the text has another form, or names an objective twice or one that there is not.
     """
     from screening.campaign.ranking.score import active_weights
-    from screening.typed.values import check_decimal_comma, plain
+    from screening.typed.values import check_decimal_comma, plain_text
 
-    typed = plain(text)
+    typed = plain_text(text)
     check_decimal_comma(typed, "--weights", "weights", every_pair=True)
     weights: dict[str, float] = {}
     for part in filter(None, (piece.strip() for piece in typed.split(","))):

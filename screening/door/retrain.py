@@ -152,11 +152,11 @@ def parse_held_out(held_out: float | str | Sequence[str]) -> float | list[str]:
     UserError
         For a share that leaves nothing on one side, or may be a decimal comma.
     """
-    from screening.typed.values import check_decimal_comma, plain
+    from screening.typed.values import check_decimal_comma, plain_text
 
     if not isinstance(held_out, str | int | float):
         return list(held_out)
-    text = plain(str(held_out))
+    text = plain_text(str(held_out))
     if not any(character.isalpha() for character in text):
         check_decimal_comma(text, "--held-out", "names", every_pair=True)
     try:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.defaults import DEVICE
 from screening.door.keywords import takes
-from screening.door.typed import Names, Numbers, PathLike, as_path, joined, numbers
+from screening.door.typed import Names, Numbers, PathLike, as_path, comma_separated, typed_numbers
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -174,8 +174,8 @@ def screen(options: ScreenOptions) -> ScreenResult:
 
     limit_threads()
     campaign = prepare(
-        dopants=joined(options.dopants),
-        x=numbers(options.x, "x"),
+        dopants=comma_separated(options.dopants),
+        x=typed_numbers(options.x, "x"),
         preset=options.preset,
         config=as_path(options.config),
         out=as_path(options.out),
@@ -222,5 +222,5 @@ def overrides(options: ScreenOptions) -> dict[str, Any]:
     if options.phases is not None:
         named["stability"] = {"phases": options.phases}
     if options.soc is not None:
-        named["adhesion"] = {"soc": parse_soc(numbers(options.soc, "soc"))}
+        named["adhesion"] = {"soc": parse_soc(typed_numbers(options.soc, "soc"))}
     return named

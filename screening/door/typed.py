@@ -31,12 +31,12 @@ def as_paths(value: PathLike | Iterable[PathLike]) -> list[Path]:
     return [Path(value)] if isinstance(value, str | os.PathLike) else [Path(item) for item in value]
 
 
-def joined(value: Names) -> str:
+def comma_separated(value: Names) -> str:
     """Names with commas between them."""
     return value if isinstance(value, str) else ",".join(str(name) for name in value)
 
 
-def numbers(value: Numbers, name: str) -> str:
+def typed_numbers(value: Numbers, name: str) -> str:
     """Numbers as they are typed: ``0.25``, ``1/12`` (also for the float nearest to it), ``0,1/12,0.1``.
 
     Raises

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from screening.defaults import VALIDATION
 from screening.door.keywords import takes
 from screening.door.load import AnyRun, load_run
-from screening.door.typed import Names, PathLike, joined
+from screening.door.typed import Names, PathLike, comma_separated
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def validate(options: ValidateOptions) -> Validation:
     from screening.validation.plan.plan import roles_of
     from screening.validation.runner import run_jobs
 
-    roles = None if options.only is None else roles_of(joined(options.only))
+    roles = None if options.only is None else roles_of(comma_separated(options.only))
     settings, engine = _program(options)
     stored = load_run(options.run)
     chosen = choose(stored, names=split_names(options.candidates), top=options.top)
@@ -162,7 +162,7 @@ def split_names(names: Names | None) -> list[str]:
     """
     if names is None:
         return []
-    found = [name.strip() for name in joined(names).split(",") if name.strip()]
+    found = [name.strip() for name in comma_separated(names).split(",") if name.strip()]
     if not found:
         raise UserError("--candidates names none; see `screen rank RUN` for the names, or use --top.")
     return found

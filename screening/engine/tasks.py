@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -144,6 +145,11 @@ def failed_result(key: str, atoms: Atoms, reason: str) -> Result:
         wall_s=0.0,
         failure=reason,
     )
+
+
+def lowest(results: Sequence[Result]) -> Result:
+    """The converged result of lowest energy; of unconverged ones only where there is no other."""
+    return min(results, key=lambda r: (not r.converged, r.energy))
 
 
 def require(result: Result, what: str) -> Result:

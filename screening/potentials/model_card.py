@@ -14,7 +14,7 @@ from typing import Any, get_args
 import yaml
 
 from screening.assets import model_folder
-from screening.errors import UserError
+from screening.errors import UserError, first_line
 from screening.files import PARSE_ERRORS, read_received, sha256_of
 from screening.inside import lies_in
 from screening.potentials.base import Corrections
@@ -28,7 +28,7 @@ FINETUNED, SOFTENING = "finetuned", "softening"
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """What loading needs to know; `content` is the whole card.
+    """What loading needs to know of a card.
 
     Attributes
     ----------
@@ -49,7 +49,6 @@ class ModelCard:
     folder: Path
     kind: str
     base: str
-    content: dict[str, Any]
     family: str = ""
     network: str = ""
     checkpoint: Path | None = None
@@ -82,7 +81,7 @@ def read_card(name: str | Path) -> ModelCard:
         content = yaml.safe_load(read_received(path))
         kind, base = _text(content, "kind"), _text(content, "base")
         if kind == SOFTENING:
-            return ModelCard(folder=folder, kind=kind, base=base, content=content)
+            return ModelCard(folder=folder, kind=kind, base=base)
         if kind != FINETUNED:
             raise UserError(f"{path}: the kind is {kind!r}; use {FINETUNED} or {SOFTENING}.")
         stated = _text(content, "checkpoint")
@@ -91,7 +90,6 @@ def read_card(name: str | Path) -> ModelCard:
             folder=folder,
             kind=kind,
             base=base,
-            content=content,
             family=_text(content, "family"),
             network=_text(content, "network") if content.get("network") else "",
             checkpoint=folder / stated,
@@ -136,7 +134,7 @@ def card_content(folder: Path) -> dict[str, Any] | None:
     try:
         data = yaml.safe_load(read_received(path))
     except (OSError, *PARSE_ERRORS) as error:
-        raise UserError(f"{path} cannot be read ({str(error).splitlines()[0]}); restore the model folder.") from error
+        raise UserError(f"{path} cannot be read ({first_line(error)}); restore the model folder.") from error
     return data if isinstance(data, dict) else {}
 
 
@@ -195,6 +193,6 @@ def check_checkpoint(card: ModelCard) -> None:
 
     checkpoint = checked_checkpoint(card)
     if checkpoint.suffix == SUFFIX:
-        weights.check_weights(checkpoint)
+        weights.check_weights_file(checkpoint)
     else:
         weights.check_pickle(checkpoint)

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from screening.errors import UserError
+from screening.errors import UserError, first_line
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def put_weights(model: torch.nn.Module, weights: dict[str, torch.Tensor], path: 
     model.load_state_dict(weights)
 
 
-def check_weights(path: Path) -> None:
+def check_weights_file(path: Path) -> None:
     """Refuse a file that is not safetensors, not whole, or holds what is no number.
 
     Raises
@@ -92,7 +92,7 @@ def _safetensors(path: Path) -> Iterator[None]:
         yield
     except SafetensorError as error:
         raise UserError(
-            f"{path} is damaged or no safetensors file ({str(error).splitlines()[0]}); copy it again from where it was "
+            f"{path} is damaged or no safetensors file ({first_line(error)}); copy it again from where it was "
             "trained, or run `screen retrain` again."
         ) from error
 

@@ -12,7 +12,7 @@ from screening.chemistry.compensation import rescale
 from screening.chemistry.orderings import ranked_orderings
 from screening.config import BulkSettings
 from screening.engine.flows import Flow
-from screening.engine.tasks import RelaxTask, Result, require
+from screening.engine.tasks import RelaxTask, Result, lowest, require
 from screening.errors import CandidateFailed
 from screening.structures.crystals.crystals import formula_units, load_crystal
 from screening.structures.hops.supercells import isotropic_supercell
@@ -113,6 +113,4 @@ def bulk_flow(candidate: Candidate, host: Crystal, n_fu: int, settings: BulkSett
     usable = [r for r in results if r.failure is None]
     if not usable:
         raise CandidateFailed(f"no ordering of the doped bulk could be relaxed ({results[0].failure})")
-    # an unconverged energy may not win against a converged one
-    best = min(usable, key=lambda r: (not r.converged, r.energy))
-    return DopedBulk(candidate=scaled, result=best)
+    return DopedBulk(candidate=scaled, result=lowest(usable))

@@ -36,8 +36,8 @@ from screening.training_data.training_set import (
     Split,
     data_versions,
     fidelity_of,
-    read_frames,
     split_frames,
+    usable_frames,
 )
 
 REJECTED = "rejected"
@@ -74,7 +74,7 @@ def retrain(settings: RetrainSettings, on_epoch: Callable[[Epoch], None] | None 
         For data, a potential or a name that cannot be used.
     """
     check_name(settings.potential)
-    frames = read_frames(settings.data, fidelity=settings.fidelity, allow_simulated=settings.allow_simulated)
+    frames = usable_frames(settings.data, fidelity=settings.fidelity, allow_simulated=settings.allow_simulated)
     name = settings.name or _slug(f"{Path(settings.potential).name}-{Fidelity.parse(fidelity_of(frames)).label}")
     check_target(settings.models, name)
     if len(frames) < MIN_FRAMES:
@@ -127,7 +127,7 @@ def _finetune(
         settings=settings,
         base=base,
         taught=taught,
-        scale=scale_of(settings, base.potential, taught.fidelity, taught.shifts),
+        scale=tuned_scale(settings, base.potential, taught.fidelity, taught.shifts),
         trained=Trained(settings=training, tuned=tuned, wall_s=time.perf_counter() - started),
         verdict=verdict,
         checkpoint=partial.rename(folder / f"model{SUFFIX}"),
@@ -183,7 +183,7 @@ def judge(
     return Verdict(before=before, after=after, crystals=crystals, reasons=reasons)
 
 
-def scale_of(settings: RetrainSettings, base: Potential, fidelity: str, shifts: EnergyShifts) -> EnergyScale:
+def tuned_scale(settings: RetrainSettings, base: Potential, fidelity: str, shifts: EnergyShifts) -> EnergyScale:
     """Scale of the fine-tuned potential's energies.
 
     On the data's zero points it has its own hull, gases included, unless the data are the Materials Project's: those

@@ -16,7 +16,7 @@ from pathlib import Path
 from screening.errors import UserError
 from screening.process.stopping import Stopped, stop_signals
 from screening.tracking.session import ARTIFACTS, QUIET, open_client, quietly, sqlite_path, tracking_uri
-from screening.tracking.troubles import explain, migration, without_password
+from screening.tracking.troubles import migration, why_unusable, without_password
 
 # MLflow's own jobs (model serving, gateways) are not needed to look at runs, and cost processes
 _SERVER_ENV = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -64,7 +64,7 @@ def check_store(uri: str) -> None:
         with quietly():
             open_client(uri).search_experiments(max_results=1)
     except Exception as error:  # whatever MLflow, a driver or the system raises means the same here
-        raise UserError(f"MLflow cannot open {without_password(uri)}: {explain(error, uri)}") from error
+        raise UserError(f"MLflow cannot open {without_password(uri)}: {why_unusable(error, uri)}") from error
 
 
 def _check_server(uri: str) -> None:

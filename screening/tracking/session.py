@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.files import PARSE_ERRORS, read_received, write_text
 from screening.process.stopping import not_interrupted
-from screening.tracking.troubles import explain, without_password
+from screening.tracking.troubles import why_unusable, without_password
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -72,7 +72,7 @@ def never_fatal(folder: Path) -> Iterator[list[bool]]:
         logger.warning(
             "MLflow at %s was not updated: %s; all results are in %s",
             without_password(uri),
-            explain(error, uri),
+            why_unusable(error, uri),
             folder,
         )
 

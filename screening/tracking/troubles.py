@@ -27,7 +27,7 @@ def without_password(uri: str) -> str:
     return f"{scheme}://{rest.rpartition('@')[2]}" if found else uri
 
 
-def explain(error: BaseException, uri: str) -> str:
+def why_unusable(error: BaseException, uri: str) -> str:
     """What is wrong with the store at `uri` and what to do about it; never cut, so that the remedy is there.
 
     Parameters

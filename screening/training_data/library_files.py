@@ -19,7 +19,7 @@ from screening.files import PARSE_ERRORS, read_received, replacing, sha256_of
 from screening.training_data.calculation import Calculation
 from screening.training_data.shapes import Shape
 from screening.training_data.training_frames import calculation_id, training_frames
-from screening.typed.shown_names import plain
+from screening.typed.shown_names import plain_name
 from screening.typed.yaml_file import load_long
 
 TRAINING, ENERGIES, LIST = "training.extxyz", "energies.extxyz", "calculations.yaml"
@@ -181,7 +181,7 @@ def in_words(error: Exception) -> str:
 
 
 def _plain_name(path: str) -> str:
-    return plain(Path(path).name)
+    return plain_name(Path(path).name)
 
 
 def _labelled(atoms: Atoms, info: dict[str, Any], number: int) -> Atoms:

@@ -74,7 +74,7 @@ class Split:
         return [*self.training, *self.validation]
 
 
-def read_frames(
+def usable_frames(
     folders: Sequence[Path], *, fidelity: str | None = None, allow_simulated: bool = False
 ) -> list[LabelledFrame]:
     """Usable frames of data folders, all of one fidelity (of the one that is named, where it is).

@@ -13,7 +13,7 @@ LIKE_A_VALUE = re.compile(r"[TF]|true|false|[\d.eE+-]+", re.IGNORECASE)
 HEX = re.compile(r"[0-9A-Fa-f]{2}")
 
 
-def plain(name: str) -> str:
+def plain_name(name: str) -> str:
     """A name that any file and terminal can hold, and that no other name looks like.
 
     Line ends, controls, marks without width, bytes that are no text, and backslashes, which extended XYZ files swallow,
@@ -48,7 +48,7 @@ def name_below(root: Path, name: str, path: Path) -> str:
         inside = path.relative_to(root)
     except ValueError:
         inside = Path(path.name)
-    shown = plain((Path(name) / inside).as_posix())
+    shown = plain_name((Path(name) / inside).as_posix())
     return f"./{shown}" if LIKE_A_VALUE.fullmatch(shown) else shown
 
 

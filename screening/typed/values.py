@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"[+-]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _COMMA_NUMBER = re.compile(r"([+-]?\d+),(\d+)", re.ASCII)
 
 
-def plain(text: str) -> str:
+def plain_text(text: str) -> str:
     """The text in ASCII digits, commas, slashes and minus signs where it has others that mean the same."""
     return unicodedata.normalize("NFKC", text).translate(_DASHES).strip()
 
@@ -36,7 +36,7 @@ def check_decimal_comma(
     Parameters
     ----------
     text
-        What `plain` returned.
+        What `plain_text` returned.
     option, items
         For the message: ``--x`` and ``contents``.
     largest
@@ -109,7 +109,7 @@ def check_number(text: str) -> str:
     ValueError
         Says what to write.
     """
-    number = plain(text)
+    number = plain_text(text)
     if _NUMBER.fullmatch(number):
         return number
     if "/" in number and all(_NUMBER.fullmatch(part) for part in number.split("/", 1)):

@@ -29,7 +29,7 @@ class Labelled:
     taken: list[str]
 
 
-def read_structures(path: Path) -> dict[str, Atoms]:
+def named_structures(path: Path) -> dict[str, Atoms]:
     """Structures of a file by their name (``info["name"]``, otherwise the file's name and a number).
 
     Raises

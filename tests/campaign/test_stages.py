@@ -17,7 +17,7 @@ from screening.engine.flows import Failed, Flow, FlowOutcome, Returned
 from screening.engine.running.records import PotentialId
 from screening.engine.tasks import Result
 from screening.properties.adhesion.parent import ParentInterface
-from screening.properties.adhesion.types import Search, Trial
+from screening.properties.adhesion.types import PlacementSearch, Trial
 
 CANDIDATES = enumerate_candidates("Ta", "1/12").candidates
 PRISTINE, DOPED = CANDIDATES[0].name, CANDIDATES[1].name
@@ -32,10 +32,10 @@ def result(energy: float) -> Result:
     )
 
 
-def search(candidate: Candidate, energy: float, label: str = "first") -> Search:
+def search(candidate: Candidate, energy: float, label: str = "first") -> PlacementSearch:
     found = result(energy)
     trial = Trial(label=label, where="contact", cut=found.atoms, interface=found, coating=found)
-    return Search(candidate=candidate, realised=candidate, trials=[trial], winner=0, relaxed=found)
+    return PlacementSearch(candidate=candidate, realised=candidate, trials=[trial], winner=0, relaxed=found)
 
 
 class Script:
@@ -66,7 +66,7 @@ def screened() -> Screened:
 
 
 @pytest.fixture
-def searches() -> dict[str, Search]:
+def searches() -> dict[str, PlacementSearch]:
     return {PRISTINE: search(CANDIDATES[0], -100.0), DOPED: search(CANDIDATES[1], -103.0)}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from screening.door.typed import Numbers, as_paths, joined, numbers
+from screening.door.typed import Numbers, as_paths, comma_separated, typed_numbers
 from screening.errors import UserError
 
 
@@ -32,15 +32,15 @@ from screening.errors import UserError
     ],
 )
 def test_numbers_are_written_as_somebody_would_type_them(value: Numbers, text: str) -> None:
-    assert numbers(value, "x") == text
+    assert typed_numbers(value, "x") == text
 
 
 @pytest.mark.parametrize("value", [None, [None], [True], [[0.1]], {"x": 1}.values])
 def test_what_is_no_number_is_refused_by_name(value: object) -> None:
     with pytest.raises(UserError, match=r"^x "):
-        numbers(value, "x")  # type: ignore[arg-type]
+        typed_numbers(value, "x")  # type: ignore[arg-type]
 
 
 def test_names_and_paths_come_alone_or_in_lists() -> None:
-    assert joined("Mg,Zr") == joined(["Mg", "Zr"]) == "Mg,Zr"
+    assert comma_separated("Mg,Zr") == comma_separated(["Mg", "Zr"]) == "Mg,Zr"
     assert as_paths("a") == as_paths(Path("a")) == as_paths(["a"]) == [Path("a")]

@@ -17,7 +17,7 @@ from screening.retraining.finetune import backend_of, finetune
 from screening.retraining.potential_errors import errors_of
 from screening.retraining.sevennet import _graphs
 from screening.training_data.energy_shifts import fit_shifts
-from screening.training_data.training_set import read_frames
+from screening.training_data.training_set import usable_frames
 
 BASES = {"chgnet": "chgnet", "sevennet": "sevennet-0"}
 
@@ -29,7 +29,7 @@ def base_of(family):
 def own_frames(tmp_path, potential, n=2, **options):
     """Frames labelled by the very potential that is trained."""
     atoms = [a for name in ("LiNbO3", "Li2O") for a in shaken(name, n)]
-    return read_frames([write_data(tmp_path, label(atoms, potential, **options))], allow_simulated=True)
+    return usable_frames([write_data(tmp_path, label(atoms, potential, **options))], allow_simulated=True)
 
 
 def test_chgnet_data_set_has_its_own_labels(tmp_path):
@@ -74,7 +74,7 @@ def test_missing_stresses_are_masked(tmp_path):
     potential = base_of("chgnet")
     atoms = shaken("Li2O", 3)
     labelled = [*label(atoms[:1], potential), *label(atoms[1:], potential, stress=False)]
-    frames = read_frames([write_data(tmp_path, labelled)], allow_simulated=True)
+    frames = usable_frames([write_data(tmp_path, labelled)], allow_simulated=True)
     assert [f.stress is None for f in frames] == [False, True, True]
     for family in ("chgnet", "sevennet"):
         backend = backend_of(family)

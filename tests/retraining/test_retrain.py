@@ -18,7 +18,7 @@ from screening.retraining.forgetting import MAX_ENERGY_CHANGE, compare_crystals
 from screening.retraining.potential_errors import Errors
 from screening.retraining.retrain import check_target, judge, retrain
 from screening.retraining.verdict import RetrainSettings
-from screening.training_data.training_set import read_frames, split_frames
+from screening.training_data.training_set import split_frames, usable_frames
 
 ZERO_POINTS = {"Li": 1.5, "Mg": -0.75, "Nb": 3.25, "O": -2.0}
 CRYSTALS = ("LiNbO3", "MgO")
@@ -108,7 +108,7 @@ def test_reloaded_potential_has_the_errors_of_the_card(taught_outcome):
     potential = load_potential(str(taught_outcome.outcome.folder), "cpu")
     card = taught_outcome.outcome.card
     assert potential.checkpoint_sha256 == card["checkpoint_sha256"] != card["base_checkpoint_sha256"]
-    frames = read_frames([taught_outcome.data], allow_simulated=True)
+    frames = usable_frames([taught_outcome.data], allow_simulated=True)
     held_out = split_frames(frames, card["data"]["held_out_groups"], seed=0).held_out
     errors = errors_of(potential, held_out, shifts=None)
     after = card["held_out_errors"]["after"]
@@ -151,7 +151,7 @@ def test_verdict_on_a_potential_that_forgot(tmp_path):
     """SevenNet-0 in the place of a fine-tuned CHGNet: other zero points, so its crystals are other crystals."""
     base, other = (load_potential(name, "cpu", self_check=False) for name in ("chgnet", "sevennet-0"))
     asked = settings(tmp_path, own_frames(), reference_crystals=("MgO",))
-    frames = read_frames(asked.data, allow_simulated=True)
+    frames = usable_frames(asked.data, allow_simulated=True)
     split = split_frames(frames, 0.2, seed=0)
     none = Errors(n_frames=1, energy=1.0, relative_energy=None, force=1.0, stress=None)
     tuned = Tuned(model=None, best_epoch=1, trained_parameters=0, history=[Epoch(epoch=1, score=0.5, errors=none)])

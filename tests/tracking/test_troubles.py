@@ -13,7 +13,7 @@ from screening.errors import UserError
 from screening.tracking.mlflow_tracking import track_status
 from screening.tracking.server import check_store
 from screening.tracking.session import open_client, quietly
-from screening.tracking.troubles import explain
+from screening.tracking.troubles import why_unusable
 
 OLDER, NEWER = "cfd24bdc0731", "ffffffffffff"
 
@@ -62,7 +62,7 @@ def test_a_file_that_is_no_database(tmp_path, content):
 
 def test_a_password_is_never_printed():
     uri = "postgresql://me:secret@host/db"
-    text = explain(RuntimeError(f"cannot use {uri}\n[SQL: SELECT 1]\n(Background on this error at: x)"), uri)
+    text = why_unusable(RuntimeError(f"cannot use {uri}\n[SQL: SELECT 1]\n(Background on this error at: x)"), uri)
     assert text == "cannot use postgresql://host/db"
 
 

@@ -7,7 +7,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from taught import write_data
 
 from screening.errors import UserError
-from screening.training_data.training_set import fidelity_of, groups_of, read_frames, reduced_formula, split_frames
+from screening.training_data.training_set import fidelity_of, groups_of, reduced_formula, split_frames, usable_frames
 
 DFT = "dft:gpaw-pbe:gpaw-pbe"
 
@@ -28,7 +28,7 @@ def labelled(formula, candidate="", *, fidelity=DFT, charge=0, forces=True, seed
 
 def test_frames_come_back_as_they_were_written(tmp_path):
     written = labelled("Li2O", "Mg_Li-1of12", seed=3)
-    (frame,) = read_frames([write_data(tmp_path, [written])])
+    (frame,) = usable_frames([write_data(tmp_path, [written])])
     assert frame.energy == pytest.approx(written.get_potential_energy(), abs=1e-7)
     assert frame.forces == pytest.approx(written.get_forces(), abs=1e-7)
     assert frame.atoms.positions == pytest.approx(written.positions, abs=1e-7)
@@ -39,13 +39,13 @@ def test_an_empty_candidate_is_none_whatever_the_file_makes_of_it(tmp_path):
     """ASE writes an empty value as `candidate=` and reads the next pair as its value."""
     atoms = labelled("Li2O")
     atoms.info = {"candidate": "", "role": "bulk", **atoms.info}
-    (frame,) = read_frames([write_data(tmp_path, [atoms])])
+    (frame,) = usable_frames([write_data(tmp_path, [atoms])])
     assert frame.candidate == ""
 
 
 def test_charged_cells_and_cells_without_forces_are_left_out(tmp_path, caplog):
     frames = [labelled("Li2O"), labelled("Li2O", charge=-1, seed=1), labelled("Li2O", forces=False, seed=2)]
-    assert len(read_frames([write_data(tmp_path, frames)])) == 1
+    assert len(usable_frames([write_data(tmp_path, frames)])) == 1
     assert "2 of 3 frames are charged or lack forces" in caplog.text
 
 
@@ -54,28 +54,28 @@ def test_fidelities_are_not_mixed_and_one_can_be_chosen(tmp_path):
     one = write_data(tmp_path / "one", [labelled("Li2O")])
     two = write_data(tmp_path / "two", [labelled("MgO", fidelity=other)])
     with pytest.raises(UserError, match="several fidelities") as error:
-        read_frames([one, two])
+        usable_frames([one, two])
     assert DFT in str(error.value)
     assert other in str(error.value)
-    assert [f.formula for f in read_frames([one, two], fidelity=other)] == ["MgO"]
+    assert [f.formula for f in usable_frames([one, two], fidelity=other)] == ["MgO"]
     with pytest.raises(UserError, match="hold no frames of dft:none"):
-        read_frames([one], fidelity="dft:none")
+        usable_frames([one], fidelity="dft:none")
 
 
 def test_elements_with_u_are_of_the_same_settings(tmp_path):
     """Only structures with an element that has U say so in their fidelity; the settings are one."""
     plain, with_u = "dft:vasp-pbe:kim2026", "dft:vasp-pbe+u:kim2026"
     folder = write_data(tmp_path, [labelled("Li2O", fidelity=plain), labelled("NiO", fidelity=with_u)])
-    frames = read_frames([folder])
+    frames = usable_frames([folder])
     assert fidelity_of(frames) == with_u
-    assert len(read_frames([folder], fidelity=plain)) == 2
+    assert len(usable_frames([folder], fidelity=plain)) == 2
 
 
 def test_simulated_frames_are_refused_unless_allowed(tmp_path):
     folder = write_data(tmp_path, [labelled("Li2O", fidelity="mlip:chgnet-via-vasp")])
     with pytest.raises(UserError, match=r"mlip:chgnet-via-vasp.*--allow-simulated"):
-        read_frames([folder])
-    assert len(read_frames([folder], allow_simulated=True)) == 1
+        usable_frames([folder])
+    assert len(usable_frames([folder], allow_simulated=True)) == 1
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_folders_without_data_are_named(tmp_path, content, reason):
     if content is not None:
         (tmp_path / "training.extxyz").write_text(content)
     with pytest.raises(UserError, match=reason) as error:
-        read_frames([tmp_path])
+        usable_frames([tmp_path])
     assert "\n" not in str(error.value)
 
 
@@ -98,12 +98,12 @@ def test_a_frame_without_fidelity_is_refused(tmp_path):
     atoms = labelled("Li2O")
     del atoms.info["fidelity"]
     with pytest.raises(UserError, match="does not name its fidelity"):
-        read_frames([write_data(tmp_path, [atoms])])
+        usable_frames([write_data(tmp_path, [atoms])])
 
 
 def frames_of(tmp_path, counts):
     atoms = [labelled(f, c, seed=10 * k + i) for k, (f, c, n) in enumerate(counts) for i in range(n)]
-    return read_frames([write_data(tmp_path, atoms)])
+    return usable_frames([write_data(tmp_path, atoms)])
 
 
 COUNTS = [

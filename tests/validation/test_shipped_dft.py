@@ -8,7 +8,7 @@ from ase.io import read
 
 from screening.assets import asset
 from screening.training_data.library import DataLibrary
-from screening.training_data.training_set import groups_of, read_frames
+from screening.training_data.training_set import groups_of, usable_frames
 from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.programs import load_validation_settings
 
@@ -17,14 +17,14 @@ LARGE = asset("datasets", "dft", "slabs")
 
 
 def test_there_are_enough_cells_of_enough_compositions():
-    frames = read_frames([FOLDER])
+    frames = usable_frames([FOLDER])
     assert len(frames) >= 40
     assert {"LiNbO3", "LiTaO3", "Li3NbO4", "MgNb2O6"} <= set(groups_of(frames))
     assert {f.fidelity for f in frames} == {"dft:gpaw-pbe:gpaw-pbe"}
 
 
 def test_forces_of_every_frame_add_up_to_nothing():
-    for frame in read_frames([FOLDER]):
+    for frame in usable_frames([FOLDER]):
         assert np.abs(frame.forces.sum(axis=0)).max() < 0.1
         assert frame.stress is None  # at this cutoff it would be wrong by GPa
 

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from screening.campaign.ranking.labels import y_label
-from screening.campaign.ranking.sources import CORRECTED, MLIP, RecordKey, Sources
+from screening.campaign.ranking.sources import CORRECTED, MLIP, Sources
 from screening.chemistry.candidate import Candidate
-from screening.engine.running.records import Record
+from screening.engine.running.records import Record, RecordKey
 from screening.flags import flag, origin_flag
 from screening.quantities import table
 from screening.quantities.property import Property, column_name

@@ -13,13 +13,10 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from screening.campaign.ranking.labels import y_label
-from screening.engine.running.records import Record
+from screening.engine.running.records import Record, RecordKey
 from screening.errors import UserError
 from screening.fidelity import Fidelity, same_scale, scales_of
 from screening.retraining.softening import Softening
-
-RecordKey = tuple[str, str, str]
-"""Candidate, property, y label (empty for a property without y)."""
 
 MLIP, CORRECTED = "mlip", "corrected"
 

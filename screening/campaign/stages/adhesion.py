@@ -13,19 +13,19 @@ from screening.properties.adhesion.adhesion import adhesion_flow, back_substitut
 from screening.properties.adhesion.charged_parent import charged_parent_flow
 from screening.properties.adhesion.parent import ParentInterface
 from screening.properties.adhesion.records import adhesion_records, bulk_energies, pooled_substrates
-from screening.properties.adhesion.types import Search
+from screening.properties.adhesion.types import PlacementSearch
 
 logger = logging.getLogger(__name__)
 
 
 def searches_of_round(
     round_: int, candidates: Sequence[Candidate], parent: ParentInterface, settings: Settings
-) -> dict[str, Flow[Search]]:
+) -> dict[str, Flow[PlacementSearch]]:
     """The placement search of every candidate, by its name."""
     return {c.name: search_flow(c, parent, settings.adhesion, seed=settings.seed, round_=round_) for c in candidates}
 
 
-def later_rounds(screening: Screening, searches: dict[str, Search], screened: Screened) -> None:
+def later_rounds(screening: Screening, searches: dict[str, PlacementSearch], screened: Screened) -> None:
     """Back-substitution after every round; a lower pristine interface becomes the parent of the next round.
 
     What the rounds find replaces what `searches` holds.
@@ -60,7 +60,7 @@ def later_rounds(screening: Screening, searches: dict[str, Search], screened: Sc
                 searches[name] = searches[name].merged(later.value)
 
 
-def follow_winners(screening: Screening, searches: dict[str, Search], screened: Screened) -> None:
+def follow_winners(screening: Screening, searches: dict[str, PlacementSearch], screened: Screened) -> None:
     """All states of charge and references of every winner."""
     parent, adhesion, seed = screened.parent, screening.settings.adhesion, screening.settings.seed
     hops = screening.settings.interface.parent_hops

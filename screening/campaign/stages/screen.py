@@ -12,7 +12,7 @@ from screening.config import Settings
 from screening.engine.flows import FlowSet, Pending, needed
 from screening.engine.running.records import Record
 from screening.properties.adhesion.parent import parent_flow
-from screening.properties.adhesion.types import Search
+from screening.properties.adhesion.types import PlacementSearch
 from screening.properties.bulk import bulk_flow, cathode_flow, host_flow
 from screening.properties.migration.migration import migration_flow
 from screening.properties.stability.competing import phases_flow
@@ -100,7 +100,7 @@ def _bulks_and_parent(screening: Screening, base: Foundations) -> Screened:
     return screened
 
 
-def _properties(screening: Screening, base: Foundations, screened: Screened) -> dict[str, Search]:
+def _properties(screening: Screening, base: Foundations, screened: Screened) -> dict[str, PlacementSearch]:
     """Stability and barriers, and beside them the first round of the placement search, which is returned."""
     settings, context = screening.settings, screening.context
     flows = FlowSet()
@@ -116,7 +116,7 @@ def _properties(screening: Screening, base: Foundations, screened: Screened) -> 
         properties.append((c.name, "migration", flows.add(f"migration:{c.name}", barrier)))
         properties.append((c.name, "stability", flows.add(f"stability:{c.name}", stability)))
     flows.run(screening.run)
-    found: dict[str, Search] = {}
+    found: dict[str, PlacementSearch] = {}
     for name, search in searches.items():
         if search.outcome.failure is None:
             found[name] = search.outcome.value

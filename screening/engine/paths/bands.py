@@ -18,11 +18,10 @@ VALLEY = 0.05
 
 @dataclass(frozen=True, kw_only=True)
 class BandForces:
-    """NEB forces (M - 2, N, 3) eV/A of the intermediate images, their unit tangents, and the climbing image or None."""
+    """NEB forces (M - 2, N, 3) eV/A of the intermediate images, and their unit tangents."""
 
     forces: Array
     tangents: Array
-    climbing: int | None
 
 
 def tangent(before: Array, after: Array, energies: Array) -> Array:
@@ -82,7 +81,7 @@ def band_forces(positions: Array, energies: Array, forces: Array, *, spring: flo
         else:
             out[image - 1] = force + (spring * (lengths[image] - lengths[image - 1]) - along) * direction
         tangents[image - 1] = direction
-    return BandForces(forces=out, tangents=tangents, climbing=top)
+    return BandForces(forces=out, tangents=tangents)
 
 
 def has_valley(energies: Array) -> bool:

@@ -42,7 +42,7 @@ class Saddle:
     converged: bool = True
 
 
-Search = Generator[list[Array], list[Sample], Saddle | None]
+SaddleSearch = Generator[list[Array], list[Sample], Saddle | None]
 """Yields positions to evaluate and receives the samples; returns where it ended, None when that is no saddle."""
 
 
@@ -98,7 +98,7 @@ def saddle_search(
     fmax: float,
     floor: float = -np.inf,
     max_calls: int = MAX_CALLS,
-) -> Search:
+) -> SaddleSearch:
     """Converge `start` to the saddle.
 
     Parameters

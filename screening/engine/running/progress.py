@@ -17,6 +17,7 @@ class Progress:
 
     `tasks_reused` came from the store and are counted nowhere else but in `atom_calls_reused`; `seconds_left` is None
     until a task has finished. `atom_calls` are atoms times force calls, `busy_s` is what they took on all workers.
+    Nothing here reads `tasks_running`: it is for who follows a run with `on_progress` of their own.
     """
 
     tasks_done: int

@@ -21,6 +21,9 @@ from screening.typed.details import Details
 P = TypeVar("P", bound=Parts[str])
 D = TypeVar("D", bound=Details)
 
+RecordKey = tuple[str, str, str]
+"""Candidate, property, y label (``"y0.333"``; empty for a property without y)."""
+
 VERSIONED = ("coatscreen", "torch", "ase", "pymatgen", *SHIPPING)
 
 

@@ -16,8 +16,8 @@ from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
 from screening.config import AdhesionSettings
 from screening.engine.flows import Flow, compute
-from screening.engine.tasks import RelaxTask, Result, require
-from screening.properties.adhesion.basin_hopping import full_relaxation, lowest
+from screening.engine.tasks import RelaxTask, Result, lowest, require
+from screening.properties.adhesion.basin_hopping import full_relaxation
 from screening.properties.adhesion.parent import ParentInterface, unreacted
 from screening.properties.adhesion.placement_search import (
     back_substitute,
@@ -34,7 +34,7 @@ from screening.properties.adhesion.slab_references import (
     relax_equilibrium,
     substrate_starts,
 )
-from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, Search, Trial
+from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, PlacementSearch, Trial
 from screening.structures.interfaces.cathode import delithiate
 from screening.structures.interfaces.interface import split
 
@@ -53,7 +53,7 @@ LOWER_BY = 0.02
 
 def search_flow(
     candidate: Candidate, parent: ParentInterface, settings: AdhesionSettings, *, seed: int, round_: int = 1
-) -> Flow[Search]:
+) -> Flow[PlacementSearch]:
     """Search placements at y = 1 from the parent and relax the best of them fully."""
     scaled = rescale(candidate, parent.geometry.coating_fu)
     placements = draw_placements(candidate, parent, settings, seed=seed)
@@ -75,12 +75,17 @@ def search_flow(
     relaxed = require(full[winner], "the interface")
     if round_ > 1:
         trials = [replace(t, label=f"{t.label} (round {round_})") for t in trials]
-    return Search(candidate=candidate, realised=scaled, trials=trials, winner=winner, relaxed=relaxed)
+    return PlacementSearch(candidate=candidate, realised=scaled, trials=trials, winner=winner, relaxed=relaxed)
 
 
 def back_substitution_flow(
-    pristine: Search, doped: Sequence[Search], parent: ParentInterface, settings: AdhesionSettings, *, seed: int
-) -> Flow[Search]:
+    pristine: PlacementSearch,
+    doped: Sequence[PlacementSearch],
+    parent: ParentInterface,
+    settings: AdhesionSettings,
+    *,
+    seed: int,
+) -> Flow[PlacementSearch]:
     """Relax the pristine interface from every doped winner with host cations back on all sites.
 
     Returns
@@ -133,7 +138,7 @@ def back_substitution_flow(
 
 
 def adhesion_flow(
-    search: Search,
+    search: PlacementSearch,
     parent: ParentInterface,
     settings: AdhesionSettings,
     *,

@@ -7,7 +7,7 @@ of the structure is relaxed already (docs/convergence.md).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from screening.config import AdhesionSettings
 from screening.engine.coordinates import frozen_mask
 from screening.engine.flows import Flow
 from screening.engine.springs import soft_displacement
-from screening.engine.tasks import RelaxTask, Result
+from screening.engine.tasks import RelaxTask, Result, lowest
 from screening.structures.interfaces.placements import rattled
 
 
@@ -79,8 +79,3 @@ def basin_hopping(
         ]
         best = lowest([best, *(r for r in results if r.failure is None and acceptable(r.atoms))])
     return best
-
-
-def lowest(results: Sequence[Result]) -> Result:
-    """The converged result of lowest energy; of unconverged ones only where there is no other."""
-    return min(results, key=lambda r: (not r.converged, r.energy))

@@ -11,9 +11,9 @@ from ase import Atoms
 
 from screening.config import AdhesionSettings, InterfaceSettings
 from screening.engine.flows import Flow, compute
-from screening.engine.tasks import RelaxTask, Result, require
+from screening.engine.tasks import RelaxTask, Result, lowest, require
 from screening.errors import CandidateFailed
-from screening.properties.adhesion.basin_hopping import basin_hopping, full_relaxation, lowest, move_recipe, moved
+from screening.properties.adhesion.basin_hopping import basin_hopping, full_relaxation, move_recipe, moved
 from screening.properties.bulk import Crystal
 from screening.structures.interfaces.contact import reacted
 from screening.structures.interfaces.interface import Parent, find_parents, shift, split

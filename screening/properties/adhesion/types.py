@@ -26,7 +26,7 @@ class Trial:
 
 
 @dataclass(kw_only=True)
-class Search:
+class PlacementSearch:
     """Placement search of one candidate at y = 1: all trials, and the relaxed interface of the lowest one.
 
     `realised` is the candidate in the coating slab's own number of formula units.
@@ -43,7 +43,7 @@ class Search:
     def chosen(self) -> Trial:
         return self.trials[self.winner]
 
-    def merged(self, later: Search) -> Search:
+    def merged(self, later: PlacementSearch) -> PlacementSearch:
         """Both searches as one: the trials of both, the lower relaxed interface wins."""
         best, offset = (later, len(self.trials)) if later.relaxed.energy < self.relaxed.energy else (self, 0)
         return replace(best, trials=[*self.trials, *later.trials], winner=best.winner + offset)
@@ -71,7 +71,7 @@ class ChargeState:
 class AdhesionOutcome:
     """Everything adhesion needs of one candidate; energies are in the results (eV)."""
 
-    search: Search
+    search: PlacementSearch
     states: list[ChargeState]
     coatings: dict[str, Result]
     equilibrium: dict[str, Result]

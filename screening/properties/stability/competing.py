@@ -121,7 +121,7 @@ def check_competition(systems: Iterable[set[str]]) -> None:
     listed = load_phases()
     for system in set(map(frozenset, systems)):
         facts = [f for f in listed if set(f.composition) <= system | {"Li"}]
-        facts += _predicted(set(system), facts)
+        facts += predicted_phases(set(system), facts, skip_unpredictable=True)
         elemental = {next(iter(f.composition)) for f in facts if len(f.composition) == 1}
         if missing := sorted({*without_compounds(system, facts), *(system - elemental)}):
             raise UserError(
@@ -232,7 +232,7 @@ def phases_flow(
         return foreign_phases(source, elements, potential_corrections)
     facts = [f for f in load_phases() if set(f.composition) <= elements | {"Li"}]
     for system in substitute:
-        facts += _predicted(system, facts)
+        facts += predicted_phases(system, facts, skip_unpredictable=True)
     known = cached_energies(potential_id) | shipped_energies(potential_id)
     energies: dict[str, PhaseEnergy] = {}
     pending: list[PhaseFacts] = []
@@ -260,8 +260,19 @@ def phases_flow(
     return [energies[phase.name] for phase in facts if energies[phase.name].usable]
 
 
-def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFacts]:
-    """Compounds by ionic substitution for those elements of a system that have none listed."""
+def predicted_phases(system: set[str], listed: Sequence[PhaseFacts], *, skip_unpredictable: bool) -> list[PhaseFacts]:
+    """Compounds by ionic substitution, and crystals, for those elements of a system that have none listed.
+
+    Parameters
+    ----------
+    skip_unpredictable
+        Leave an element for which nothing can be predicted out, with a warning.
+
+    Raises
+    ------
+    UserError
+        For such an element, when it is not to be skipped.
+    """
     from screening.structures.crystals.substitution import elemental_phases, substituted_phases
 
     found: dict[str, PhaseFacts] = {}
@@ -271,6 +282,8 @@ def _predicted(system: set[str], listed: Sequence[PhaseFacts]) -> list[PhaseFact
                 found |= {f.name: f for f in elemental_phases(element)}
             found |= {f.name: f for f in substituted_phases(element, system)}
         except UserError as error:
+            if not skip_unpredictable:
+                raise
             logger.warning("%s", error)
     names = {f.name for f in listed}
     return [f for name, f in found.items() if name not in names]

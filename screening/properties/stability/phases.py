@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ase import Atoms
-from ase.data import covalent_radii
 
 from screening.engine.tasks import RelaxTask, Result
 from screening.properties.stability.corrections import correction
 from screening.properties.stability.hull import HullEntry, normalised
+from screening.structures.crystals.closeness import MIN_DISTANCE, shortest_distance_in_radii
 from screening.structures.crystals.phases import PhaseFacts, phase_structures, space_group_number
 
 MAX_VOLUME_CHANGE = 0.08
 """Largest relative difference from the stated volume that passes the gate."""
-
-MIN_DISTANCE = 0.6
-"""Shortest distance that passes the gate, in sums of covalent radii."""
 
 PASSED = "passed"
 
@@ -81,7 +77,7 @@ def gate(facts: PhaseFacts, result: Result) -> str:
     atoms = result.atoms
     if not same_composition(Counter(atoms.get_chemical_symbols()), facts.composition):
         return f"composition became {atoms.get_chemical_formula()}"
-    if (ratio := shortest_distance(atoms)) < MIN_DISTANCE:
+    if (ratio := shortest_distance_in_radii(atoms)) < MIN_DISTANCE:
         return f"shortest distance is {ratio:.2f} of the sum of covalent radii"
     if facts.reference is not None:
         return PASSED  # a molecule in a box has neither a volume nor a space group to keep
@@ -94,17 +90,6 @@ def gate(facts: PhaseFacts, result: Result) -> str:
         if abs(change) > MAX_VOLUME_CHANGE:
             return f"volume differs by {100 * change:+.1f} % from the stated one"
     return PASSED
-
-
-def shortest_distance(atoms: Atoms) -> float:
-    """Smallest interatomic distance in units of the pair's sum of covalent radii (periodic images included)."""
-    from ase.neighborlist import neighbor_list
-
-    i, j, d = neighbor_list("ijd", atoms, cutoff=4.0)
-    if len(d) == 0:
-        return math.inf
-    radii = covalent_radii[atoms.numbers]
-    return float((d / (radii[i] + radii[j])).min())
 
 
 def phase_task(facts: PhaseFacts, ordering: int, atoms: Atoms, **recipe: str) -> RelaxTask:

@@ -22,7 +22,7 @@ from screening.chemistry.index_lists import without
 from screening.config import StabilitySettings
 from screening.engine.flows import Flow
 from screening.engine.running.records import Record, record_from
-from screening.engine.tasks import RelaxTask, Result, require
+from screening.engine.tasks import RelaxTask, Result, lowest, require
 from screening.errors import CandidateFailed
 from screening.flags import flag
 from screening.properties.context import ScreeningContext
@@ -144,8 +144,7 @@ def _delithiation(
     usable = [r for r in results if r.failure is None]
     if not usable:
         require(results[0], "delithiation")
-    # an unconverged energy may not win against a converged one
-    best = min(usable, key=lambda r: (not r.converged, r.energy))
+    best = lowest(usable)
     corrected = best.energy + correction(best.atoms, context.corrections)
     composition = Counter(best.atoms.get_chemical_symbols())
     above = delithiated_above_hull(subject, composition, corrected / len(best.atoms))

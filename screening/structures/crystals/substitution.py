@@ -19,6 +19,7 @@ from typing import Any
 from ase.data import atomic_numbers, covalent_radii
 
 from screening.errors import UserError
+from screening.structures.crystals.closeness import MIN_DISTANCE, shortest_distance_in_radii
 from screening.structures.crystals.phase_entry import entry_from_structure
 from screening.structures.crystals.phases import PREDICTED, PhaseFacts, parse_facts
 from screening.structures.crystals.substitution_templates import (
@@ -33,12 +34,9 @@ from screening.structures.crystals.substitution_templates import (
 
 logger = logging.getLogger(__name__)
 
-MIN_DISTANCE = 0.6
-"""Shortest distance of a candidate, in sums of covalent radii; the gate asks the same of the relaxed phase."""
-
 
 @dataclass(frozen=True, kw_only=True)
-class Substitution:
+class IonSubstitution:
     """A template and the ion that takes each element's place."""
 
     template: Template
@@ -124,7 +122,7 @@ def predict(
 ) -> list[PhaseFacts]:
     """`substituted_phases` from given templates; an empty list when there is none."""
     ions = [ion for symbol in sorted({*system, element}) for ion in known_ions(symbol)]
-    by_formula: dict[str, list[Substitution]] = {}
+    by_formula: dict[str, list[IonSubstitution]] = {}
     for template in known:
         for one in substitutions(template, ions, threshold=threshold):
             held = {symbol for symbol, _ in one.ions.values()}
@@ -144,7 +142,7 @@ def predict(
     return facts
 
 
-def substitutions(template: Template, ions: Sequence[Ion], *, threshold: float) -> Iterator[Substitution]:
+def substitutions(template: Template, ions: Sequence[Ion], *, threshold: float) -> Iterator[IonSubstitution]:
     """Neutral replacements of the template's ions by different ones of `ions` with at least the given probability.
 
     A template made of nothing but `ions` also comes as it is, with probability 1: that compound is known.
@@ -162,12 +160,12 @@ def substitutions(template: Template, ions: Sequence[Ion], *, threshold: float) 
                 yield from extend([*chosen, ion], passed)
 
     if set(old) <= set(ions):
-        yield Substitution(template=template, ions={s: (s, q) for s, q in old}, probability=1.0)
+        yield IonSubstitution(template=template, ions={s: (s, q) for s, q in old}, probability=1.0)
     for chosen, product in extend([], 1.0):
         charge = sum(q * amounts[symbol] for (symbol, _), (_, q) in zip(old, chosen, strict=True))
         if charge == 0 and chosen != old:
             new = {symbol: ion for (symbol, _), ion in zip(old, chosen, strict=True)}
-            yield Substitution(template=template, ions=new, probability=product)
+            yield IonSubstitution(template=template, ions=new, probability=product)
 
 
 def elemental_phases(element: str, *, max_atoms: int = 40) -> list[PhaseFacts]:
@@ -213,15 +211,16 @@ def _check(element: str) -> None:
         raise UserError(f"no phases of the noble gas {element} can be predicted; {advice}")
 
 
-def _distinct(candidates: list[Substitution], count: int, max_atoms: int) -> Iterator[tuple[Substitution, Any]]:
+def _distinct(candidates: list[IonSubstitution], count: int, max_atoms: int) -> Iterator[tuple[IonSubstitution, Any]]:
     """The first `count` different crystals, scaled; polymorphs of one compound take turns with other compounds."""
     from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.io.ase import AseAtomsAdaptor
 
-    def by_probability(one: Substitution) -> tuple[float, bool, str]:
+    def by_probability(one: IonSubstitution) -> tuple[float, bool, str]:
         return -one.probability, one.template.facts is None, one.template.name
 
     turns: dict[tuple[str, tuple[Ion, ...]], int] = {}
-    queue: list[tuple[int, Substitution]] = []
+    queue: list[tuple[int, IonSubstitution]] = []
     for one in sorted(candidates, key=by_probability):
         kind = one.template.formula, tuple(one.ions.values())
         turns[kind] = turns.get(kind, -1) + 1
@@ -238,7 +237,7 @@ def _distinct(candidates: list[Substitution], count: int, max_atoms: int) -> Ite
             continue
         if (
             len(structure) > max_atoms
-            or shortest_distance(structure) < MIN_DISTANCE
+            or shortest_distance_in_radii(AseAtomsAdaptor.get_atoms(structure, msonable=False)) < MIN_DISTANCE
             or any(matcher.fit(structure, other) for other in kept)
         ):
             continue
@@ -246,14 +245,7 @@ def _distinct(candidates: list[Substitution], count: int, max_atoms: int) -> Ite
         yield one, structure
 
 
-def shortest_distance(structure: Any) -> float:
-    """Smallest distance within 4 A in sums of covalent radii, infinite when there is none."""
-    first, second, _, distances = structure.get_neighbor_list(4.0)
-    radii = covalent_radii[list(structure.atomic_numbers)]
-    return float(min(distances / (radii[first] + radii[second]), default=math.inf))
-
-
-def _scaled(one: Substitution) -> Any:
+def _scaled(one: IonSubstitution) -> Any:
     """The crystal at the volume predicted from ionic radii, from bond lengths where a radius is lacking.
 
     Reference and data-mined lattice scaling: Chu et al., Comput. Mater. Sci. 2018, 146, 184,

@@ -14,6 +14,7 @@ from typing import Any
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from screening.errors import first_line
 from screening.structures.elements import BadStructure, element
 
 OCCUPANCY_TOLERANCE = 1e-3
@@ -45,7 +46,7 @@ def read_cif(text: str) -> tuple[list[Atoms], list[str]]:
             warnings.simplefilter("ignore")
             blocks = CifFile.from_str(text).data
     except Exception as error:  # pymatgen raises whatever the broken place happens to raise
-        raise BadStructure(f"is no readable CIF ({_first_line(error)})") from error
+        raise BadStructure(f"is no readable CIF ({first_line(error).rstrip('.')})") from error
     notes: list[str] = []
     with_atoms = [b for b in blocks.values() if any(key.startswith("_atom_site_") for key in b.data)]
     found = [_structure(block, notes) for block in with_atoms]
@@ -74,7 +75,7 @@ def _structure(block: Any, notes: list[str]) -> Atoms:
             (structure,) = parser.parse_structures(primitive=False, on_error="raise")
             missing = parser.check(structure) if "_chemical_formula_sum" in data else None
         except Exception as error:  # as above
-            raise BadStructure(f"is no readable CIF ({_first_line(error)})") from error
+            raise BadStructure(f"is no readable CIF ({first_line(error).rstrip('.')})") from error
     _check_symmetry(block, parser.warnings, notes)
     if missing:
         notes.append(f"pymatgen: {missing}")
@@ -190,8 +191,3 @@ def _number(text: str) -> float | None:
     """A number, with or without its uncertainty in brackets, or a fraction."""
     found = re.fullmatch(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)(?:\(\d*\))?\s*", text)
     return float(found.group(1)) if found else None
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0].rstrip(".") if text else type(error).__name__

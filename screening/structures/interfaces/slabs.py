@@ -34,10 +34,9 @@ POLAR_THRESHOLD = 0.01  # e/A^2 of dipole per volume: above it the dipole grows 
 
 @dataclass(frozen=True, kw_only=True)
 class SlabShape:
-    """What a termination needs to be thick enough: pymatgen layers, planes, and A."""
+    """The slab of a termination that is thick enough: its pymatgen layers, its thickness (A) and its atoms."""
 
     layers: int
-    n_planes: int
     thickness: float
     n_atoms: int
 
@@ -161,7 +160,7 @@ def slab_shape(structure: Structure, miller: Miller, shift: float, min_planes: i
         n_planes = int(planes.max()) + 1
         if n_planes >= min_planes and thickness >= min_thickness - 1e-6:
             break
-    return SlabShape(layers=layers, n_planes=n_planes, thickness=thickness, n_atoms=len(slab))
+    return SlabShape(layers=layers, thickness=thickness, n_atoms=len(slab))
 
 
 def is_polar(slab: Structure) -> bool:

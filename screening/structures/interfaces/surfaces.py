@@ -34,11 +34,10 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """One side: primitive bulk, indices in it, and for each termination the slab that is thick enough."""
+    """One side: primitive bulk, and for each termination the slab that is thick enough."""
 
     structure: Structure
     with_voids: Structure
-    miller: Miller
     shapes: dict[str, SlabShape]
     polar: dict[str, bool]
     vectors: Array
@@ -101,7 +100,6 @@ def _surface(
     return Surface(
         structure=structure,
         with_voids=mark_voids(structure),
-        miller=miller,
         shapes={
             label: slab_shape(structure, miller, shift, settings.min_planes, settings.min_thickness)
             for label, shift in kept.items()

@@ -18,7 +18,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read, write
 
-from screening.errors import UserError
+from screening.errors import UserError, first_line
 from screening.files import write_text
 from screening.process.trouble import stops_the_run
 from screening.training_data.calculation import Calculation
@@ -53,7 +53,7 @@ class GpawEngine:
             from gpaw import setup_paths
         except Exception as error:  # a missing library is an OSError or ImportError, a wrong one anything
             raise EngineUnusable(
-                f"GPAW is installed but cannot be loaded ({_first_line(error)}); install it again for this machine."
+                f"GPAW is installed but cannot be loaded ({first_line(error)}); install it again for this machine."
             ) from error
         if find_spec("gpaw_data") is None and not any(Path(path).is_dir() for path in setup_paths):
             raise EngineUnusable(
@@ -158,13 +158,8 @@ def _compute(
     except Exception as error:  # GPAW's own errors share no base class
         if stops_the_run(error):
             raise
-        raise CalculationFailed(f"GPAW stopped: {_first_line(error)} (see {folder / LOG})") from error
+        raise CalculationFailed(f"GPAW stopped: {first_line(error)} (see {folder / LOG})") from error
     return list(read(steps, ":")), converged
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
 
 
 def _relax(atoms: Atoms, relax: str, settings: GpawSettings, record: Any) -> bool:

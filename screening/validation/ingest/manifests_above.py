@@ -14,7 +14,7 @@ from screening.errors import UserError
 from screening.files import read_received
 from screening.training_data.calculation import CalculationUnreadable
 from screening.training_data.library_files import Accepted, in_words
-from screening.typed.shown_names import holds, plain
+from screening.typed.shown_names import holds, plain_name
 from screening.validation.jobs import MANIFEST, Manifest, read_manifest
 from screening.validation.vasp.outputs.bands import JOB_FILE
 
@@ -74,7 +74,7 @@ class Manifests:
                 self._seen[folder] = SeenManifest(manifest)
             except Exception as error:
                 logger.debug("%s", folder, exc_info=True)
-                name = plain(str(folder / MANIFEST))
+                name = plain_name(str(folder / MANIFEST))
                 reason = in_words(error).replace(f"{folder / MANIFEST} is", "it is")
                 self._refused.append((name, f"{reason}; its jobs are read without it and give no records"))
         return self._seen[folder]

@@ -10,15 +10,12 @@ from typing import Protocol
 from ase import Atoms
 
 from screening.chemistry.index_lists import marked_as, unsound, without_lists
-from screening.engine.running.records import Record
+from screening.engine.running.records import Record, RecordKey
 from screening.engine.tasks import Result
 from screening.errors import UserError
 from screening.validation.jobs import Job
 
 logger = logging.getLogger(__name__)
-
-RecordKey = tuple[str, str, str]
-"""Candidate, property, y label (``"y0.333"``; empty for a property without y)."""
 
 
 class Store(Protocol):

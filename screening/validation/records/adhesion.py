@@ -14,7 +14,7 @@ from screening.properties.adhesion.parent import EV_PER_A2
 from screening.training_data.calculation import Calculation
 from screening.validation.job_details import SlabJobDetails
 from screening.validation.jobs import said
-from screening.validation.records.finished_jobs import SAME_Y, FinishedJobs, NotThere, Quantity, dft_record
+from screening.validation.records.finished_jobs import SAME_Y, FinishedJobs, FoundValue, NotThere, dft_record
 
 AREA_TOLERANCE = 1e-3
 """Largest relative difference between the areas of jobs that share one in-plane cell."""
@@ -69,7 +69,7 @@ def _records(
         n_orders = len(like.said(AdhesionDetails).orders) if like else 0
         yield dft_record(
             jobs,
-            Quantity(candidate=candidate, property=prop, value=energy * factor, unit=unit),
+            FoundValue(candidate=candidate, property=prop, value=energy * factor, unit=unit),
             used=used,
             like=like,
             mlip_value=None if mlip_energy is None else mlip_energy * factor,

@@ -23,16 +23,16 @@ from screening.properties.migration.details import MigrationDetails
 from screening.training_data.calculation import Calculation
 from screening.validation.job_details import HopJobDetails
 from screening.validation.jobs import said
-from screening.validation.records.finished_jobs import FinishedJobs, NotThere, Quantity, dft_record
+from screening.validation.records.finished_jobs import FinishedJobs, FoundValue, NotThere, dft_record
 
-Hop = tuple[str, str]
+HopSites = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class HopPath:
     """Energies along a hop, eV: both ends, the highest image, and the calculations they come from."""
 
-    sites: Hop
+    sites: HopSites
     charge: int
     ends: tuple[float, float]
     saddle: float
@@ -54,7 +54,7 @@ class WrittenHop:
     """
 
     place: str
-    sites: Hop
+    sites: HopSites
     charges: tuple[int, ...]
     chosen_as: frozenset[str] = frozenset()
 
@@ -97,7 +97,7 @@ def barrier_record(jobs: FinishedJobs, candidate: str) -> Record:
     own = own_details.barriers_between(*sites)
     return dft_record(
         jobs,
-        Quantity(
+        FoundValue(
             candidate=candidate,
             property="migration_barrier",
             value=path.saddle - path.ends[which] + shift[which],
@@ -146,7 +146,7 @@ def lowest_hop_record(jobs: FinishedJobs, candidate: str) -> Record:
     path, others = _counting_path(jobs, candidate, hop)
     return dft_record(
         jobs,
-        Quantity(candidate=candidate, property="lowest_hop_barrier", value=path.saddle - max(path.ends), unit="eV"),
+        FoundValue(candidate=candidate, property="lowest_hop_barrier", value=path.saddle - max(path.ends), unit="eV"),
         used=path.used,
         like=like,
         mlip_value=like.value,
@@ -154,7 +154,7 @@ def lowest_hop_record(jobs: FinishedJobs, candidate: str) -> Record:
     )
 
 
-def _sites(job: Mapping[str, Any]) -> Hop:
+def _sites(job: Mapping[str, Any]) -> HopSites:
     first, second = said(job, HopJobDetails).hop
     return first, second
 
@@ -163,7 +163,7 @@ def _place(job: Mapping[str, Any]) -> str:
     return str(job["name"]).rpartition("/")[0]
 
 
-def _find(hops: Sequence[WrittenHop], sites: Hop) -> WrittenHop | None:
+def _find(hops: Sequence[WrittenHop], sites: HopSites) -> WrittenHop | None:
     return next((hop for hop in hops if set(hop.sites) == set(sites)), None)
 
 

@@ -132,7 +132,7 @@ def _joined(what: str, first: str, mine: Mapping[str, T], second: str, its: Mapp
 
 
 @dataclass(frozen=True, kw_only=True)
-class Quantity:
+class FoundValue:
     """A property of a candidate and the value that was found, in `unit`; None where the quantity does not exist."""
 
     candidate: str
@@ -143,7 +143,7 @@ class Quantity:
 
 def dft_record(
     jobs: FinishedJobs,
-    quantity: Quantity,
+    quantity: FoundValue,
     *,
     used: Mapping[str, Calculation],
     like: Record | None = None,

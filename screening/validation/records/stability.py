@@ -36,7 +36,7 @@ from screening.properties.stability.records import (
 from screening.training_data.calculation import Calculation
 from screening.validation.job_details import BulkJobDetails, PhaseJobDetails
 from screening.validation.jobs import said
-from screening.validation.records.finished_jobs import FinishedJobs, NotThere, Quantity, common_method, dft_record
+from screening.validation.records.finished_jobs import FinishedJobs, FoundValue, NotThere, common_method, dft_record
 
 O2_UNCORRECTED = flag("o2_uncorrected")
 MIXED_U = flag("u_and_no_u")
@@ -108,7 +108,7 @@ def band_gap_record(jobs: FinishedJobs, candidate: str) -> Record:
     bulk = jobs.one(job)
     if bulk.band_gap is None:
         raise NotThere(f"the files of {job['name']} state no band gap")
-    gap = Quantity(candidate=candidate, property="band_gap", value=bulk.band_gap, unit="eV")
+    gap = FoundValue(candidate=candidate, property="band_gap", value=bulk.band_gap, unit="eV")
     return dft_record(jobs, gap, used={job["name"]: bulk})
 
 
@@ -133,7 +133,7 @@ def voltage_record(jobs: FinishedJobs, candidate: str) -> Record:
     like = jobs.potential(candidate, "delithiation_voltage")
     value = delithiation_voltage(bulk.energy, vacancy.energy, phases, taken["Li"])
     used = {bulk_job["name"]: bulk, vacancy_job["name"]: vacancy, **metal}
-    voltage = Quantity(candidate=candidate, property="delithiation_voltage", value=value, unit="V")
+    voltage = FoundValue(candidate=candidate, property="delithiation_voltage", value=value, unit="V")
     return dft_record(jobs, voltage, used=used, like=like, details={"n_li": taken["Li"]})
 
 
@@ -219,7 +219,7 @@ class _Maker:
         uncorrected = bool(oxygen & set(details.products)) or value is None
         return dft_record(
             self.jobs,
-            Quantity(candidate=self.candidate, property=prop, value=value, unit=unit),
+            FoundValue(candidate=self.candidate, property=prop, value=value, unit=unit),
             used=self.used,
             like=self.jobs.potential(self.candidate, prop),
             flags=(*flags, *self.common_flags, *([O2_UNCORRECTED] if uncorrected else [])),

@@ -14,7 +14,9 @@ from screening.validation.valence import count_electrons, potcar_title
 
 T = TypeVar("T")
 
-Section = Literal["all", "cell", "atoms", "static", "slab", "barrier", "band", "phase", "metal", "molecule", "charged"]
+IncarSection = Literal[
+    "all", "cell", "atoms", "static", "slab", "barrier", "band", "phase", "metal", "molecule", "charged"
+]
 """Parts of the INCAR by what a job is; a later one wins over an earlier one."""
 
 Release = Literal["PBE", "PBE_52", "PBE_54", "PBE_64"]
@@ -108,7 +110,7 @@ class VaspSettings(_Part):
     base
         pymatgen's input set that gives all tags which are not named here; None for no set.
     incar
-        Tags by section, see `Section`.
+        Tags by section, see `IncarSection`.
     phases
         Tags of single competing phases by name.
     """
@@ -122,7 +124,7 @@ class VaspSettings(_Part):
     moments: MomentSettings | None = None
     potcar: PotcarSettings
     kpoints: KpointSettings
-    incar: dict[Section, dict[str, Explained[Any]]]
+    incar: dict[IncarSection, dict[str, Explained[Any]]]
     phases: dict[str, dict[str, Explained[Any]]] = {}
 
     @model_validator(mode="after")

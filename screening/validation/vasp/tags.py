@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.constraints import FixAtoms
 
 from screening.validation.jobs import Job
-from screening.validation.vasp.settings import Section, VaspSettings, is_metal
+from screening.validation.vasp.settings import IncarSection, VaspSettings, is_metal
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -49,9 +49,9 @@ def incar_tags(job: Job, settings: VaspSettings) -> Tags:
     return tags
 
 
-def sections(job: Job) -> list[Section]:
+def sections(job: Job) -> list[IncarSection]:
     """Sections of the settings that apply to a job, in their order."""
-    held: list[tuple[Section, bool]] = [
+    held: list[tuple[IncarSection, bool]] = [
         ("all", True),
         ("cell", job.relax == "cell"),
         ("atoms", job.relax == "atoms" and job.role != "band"),

@@ -22,7 +22,7 @@ from screening.properties.adhesion.placement_search import (
     short_trials,
 )
 from screening.properties.adhesion.records import BulkEnergies, adhesion_records, pooled_substrates
-from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, Search, Trial
+from screening.properties.adhesion.types import AdhesionOutcome, ChargeState, PlacementSearch, Trial
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.interfaces.cathode import delithiate
 from screening.structures.interfaces.interface import Parent, find_parents, pull_apart, shift, split
@@ -111,7 +111,9 @@ def test_a_charged_interface_also_starts_from_the_charged_parent_and_the_lower_c
     short, coating = result("short", start, -100.0), result("c-short", split(start)[1], -40.0)
     trial = Trial(label="a", where="contact", cut=placement.atoms, interface=short, coating=coating)
     doped = candidate("Ta_Nb-iso-1of12")
-    search = Search(candidate=doped, realised=doped, trials=[trial], winner=0, relaxed=result("y1", start, -100.0))
+    search = PlacementSearch(
+        candidate=doped, realised=doped, trials=[trial], winner=0, relaxed=result("y1", start, -100.0)
+    )
     charged = delithiate(parent.cut, 1 / 3, order=0, seed=0)
     step = np.random.default_rng(5).normal(scale=0.3, size=(len(charged), 3))
     charged.set_positions(charged.positions + step, apply_constraint=False)
@@ -151,7 +153,7 @@ def outcome(
             states.append(ChargeState(y=y, order=order, cut=atoms, interface=relaxed, substrates={"cut": slab}))
     coatings = {"cut": result("c1", split(start)[1], -40.0), "half": result("c2", split(start)[1], -41.0)}
     host = candidate("LiNbO3")
-    search = Search(candidate=host, realised=host, trials=[trial], winner=0, relaxed=states[0].interface)
+    search = PlacementSearch(candidate=host, realised=host, trials=[trial], winner=0, relaxed=states[0].interface)
     equilibrium = {"other": result("c3", split(start)[1], -41.5)}
     return AdhesionOutcome(search=search, states=states, coatings=coatings, equilibrium=equilibrium)
 

@@ -6,7 +6,7 @@ from pymatgen.core import Composition, Lattice, Structure
 from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
-from screening.properties.stability.phases import shortest_distance
+from screening.structures.crystals.closeness import shortest_distance_in_radii
 from screening.structures.crystals.phases import PREDICTED, PhaseFacts, phase_structures, space_group_number
 from screening.structures.crystals.substitution import elemental_phases, predict, substituted_phases, substitutions
 from screening.structures.crystals.substitution_templates import (
@@ -80,7 +80,7 @@ def test_predictions_are_marked_and_sane(praseodymium):
         assert facts.source.startswith(PREDICTED)
         assert facts.name.startswith(f"{facts.formula}~")
         for atoms in phase_structures(facts):
-            assert shortest_distance(atoms) > 0.6
+            assert shortest_distance_in_radii(atoms) > 0.6
             assert len(atoms) <= 40
             if facts.entry["space_group"] != "P1":
                 assert space_group_number(atoms, symprec=0.01) == facts.space_group

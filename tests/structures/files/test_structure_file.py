@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 from screening.cli.commands.phases import phases_app
 from screening.errors import UserError
 from screening.structures.files.structure_file import read_structure, read_structures
-from screening.validation.label import read_structures as structures_to_label
+from screening.validation.label import named_structures as structures_to_label
 
 ROWS = ["0 0 0", "0 .5 .5", ".5 0 .5", ".5 .5 0", ".5 .5 .5", ".5 0 0", "0 .5 0", "0 0 .5"]
 """MgO, four formula units."""

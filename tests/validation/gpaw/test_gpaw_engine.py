@@ -16,7 +16,7 @@ from screening.structures.crystals.crystals import load_crystal
 from screening.training_data.calculation import CalculationUnreadable
 from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.jobs import Job
-from screening.validation.label import label, read_structures
+from screening.validation.label import label, named_structures
 from screening.validation.programs import load_validation_settings
 from screening.validation.protocols import CalculationFailed
 
@@ -178,4 +178,4 @@ def test_two_structures_of_one_name_are_refused(hydrogen: Atoms, tmp_path: Path)
     hydrogen.info["name"] = "same"
     write(tmp_path / "two.extxyz", [hydrogen, hydrogen])
     with pytest.raises(UserError, match="two structures named same"):
-        read_structures(tmp_path / "two.extxyz")
+        named_structures(tmp_path / "two.extxyz")

@@ -19,7 +19,7 @@ from screening.errors import UserError
 from screening.training_data import library
 from screening.training_data.calculation import Calculation, CalculationDetails
 from screening.training_data.library import DataLibrary
-from screening.typed.shown_names import name_below, names_of_roots, plain
+from screening.typed.shown_names import name_below, names_of_roots, plain_name
 from screening.validation.ingest import ingest as ingest_module
 from screening.validation.ingest.find import Found, find_calculations
 from screening.validation.ingest.ingest import IngestOptions, ingest
@@ -263,8 +263,8 @@ def test_names_hold_nothing_that_a_file_or_terminal_could_not(tmp_path):
     sources = {atoms.info["source"] for atoms in DataLibrary(tmp_path / "data").frames()}
     assert sources == set(report.outcome.added)
     assert all(name.isprintable() and name.isascii() for name in sources)
-    assert plain("Größe 100%") == "Größe 100%"
-    assert plain("line%0Aend") == "line%250Aend"
+    assert plain_name("Größe 100%") == "Größe 100%"
+    assert plain_name("line%0Aend") == "line%250Aend"
     assert name_below(Path("x"), "x", Path("x/01")) == "x/01"
 
 

@@ -32,7 +32,7 @@ _OTHERS = {
 _DISPERSION = re.compile(r"VDW|OPTB|OPTPBE|[-_+]D[234]")
 
 
-def scale_of(row: dict[str, Any]) -> str | None:
+def claimed_scale(row: dict[str, Any]) -> str | None:
     """The scale that an entry's dictionary claims: `GGA`, `MIXED`, a functional's name, or None where it says nothing.
 
     An entry that was shifted by the mixing scheme is on that scale whatever computed it.
@@ -81,7 +81,7 @@ def carries_correction(row: dict[str, Any]) -> bool:
     return bool(row.get("energy_adjustments")) or bool(row.get("correction"))
 
 
-def named(rows: Sequence[tuple[int, dict[str, Any]]], most: int = 5) -> str:
+def named_entries(rows: Sequence[tuple[int, dict[str, Any]]], most: int = 5) -> str:
     """Entries by their ids, or by their place in the file (counted from 1) where they have none."""
     names = [str(row.get("entry_id") or f"entry {index + 1}") for index, row in rows]
     more = f" and {len(names) - most} more" if len(names) > most else ""
@@ -96,12 +96,17 @@ def one_scale(rows: Sequence[dict[str, Any]]) -> tuple[str | None, str]:
     """
     groups: dict[str | None, list[tuple[int, dict[str, Any]]]] = {}
     for index, row in enumerate(rows):
-        groups.setdefault(scale_of(row), []).append((index, row))
+        groups.setdefault(claimed_scale(row), []).append((index, row))
     if MIXED in groups:
-        return MIXED, f"{named(groups[MIXED])} were shifted by {MIXED}, so their energies hold for that mixture only"
+        return (
+            MIXED,
+            f"{named_entries(groups[MIXED])} were shifted by {MIXED}, so their energies hold for that mixture only",
+        )
     if len(groups) > 1 and not groups.keys() <= {GGA, None}:
         common = GGA if GGA in groups else None if None in groups else max(groups, key=lambda g: len(groups[g]))
-        odd = "; ".join(f"{named(found)} ({scale})" for scale, found in groups.items() if scale not in (common, None))
+        odd = "; ".join(
+            f"{named_entries(found)} ({scale})" for scale, found in groups.items() if scale not in (common, None)
+        )
         rest = f"{common} ones" if common else "some that do not name their functional"
         return None, f"its energies are of different functionals: {odd} stand among {rest}"
     return next(iter(groups), None), ""
@@ -121,5 +126,5 @@ def uncorrected_among_corrected(rows: Sequence[dict[str, Any]], compositions: Se
         ]
         bare = [(index, row) for index, row in members if not carries_correction(row)]
         if bare and len(bare) < len(members):
-            found.append(f"{named(bare)} hold {anion}")
+            found.append(f"{named_entries(bare)} hold {anion}")
     return "; ".join(found)

@@ -16,7 +16,7 @@ from typing import Any
 
 from screening.errors import UserError
 from screening.files import write_bytes
-from screening.properties.stability.foreign.entry_scale import GGA, named, scale_of
+from screening.properties.stability.foreign.entry_scale import GGA, claimed_scale, named_entries
 from screening.properties.stability.foreign.pymatgen_entries import BadEntry, lowest_per_composition, phase_from_entry
 from screening.properties.stability.phases import PhaseEnergy
 
@@ -58,11 +58,11 @@ def entries_from_mp(
     if snapshot is None:
         chosen = sorted(wanted)
         found, version = (fetch(chosen), None) if fetch is not None else _download(chosen)
-        rows = [_slim(row) for row in found if scale_of(row) in (GGA, None)]
-        if dropped := [(i, row) for i, row in enumerate(found) if scale_of(row) not in (GGA, None)]:
+        rows = [_slim(row) for row in found if claimed_scale(row) in (GGA, None)]
+        if dropped := [(i, row) for i, row in enumerate(found) if claimed_scale(row) not in (GGA, None)]:
             logger.warning(
                 "%d entries of the Materials Project are not on the %s scale and dropped: %s",
-                len(dropped), GGA, named(dropped),
+                len(dropped), GGA, named_entries(dropped),
             )  # fmt: skip
         when = today or datetime.now(UTC).date()
         snapshot = {

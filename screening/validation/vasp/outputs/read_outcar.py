@@ -34,10 +34,10 @@ from screening.validation.vasp.outputs.method import (
 from screening.validation.vasp.outputs.outcar_summary import OutcarSummary, outcar_text, summarize
 from screening.validation.vasp.outputs.relaxation import (
     ALL_USED,
-    Relaxation,
+    RelaxationGoal,
+    how_far,
     relaxation_of,
-    sentence,
-    was_stopped,
+    was_asked_to_stop,
     why_not_relaxed,
     word_counts,
 )
@@ -93,8 +93,8 @@ def read_outcar(folder: Path, path: Path) -> Calculation:
         energies = list(summary.free_energies[: kept.positions[-1] + 1])
         reason = _why_not_relaxed(relaxation, kept.frames[-1], energies, folder, summary, tags)
         if reason is not None:
-            stopped = was_stopped(tags, folder, summary.ending)
-            not_relaxed = sentence(relaxation, reason, len(frames), stopped=stopped)
+            stopped = was_asked_to_stop(tags, folder, summary.ending)
+            not_relaxed = how_far(relaxation, reason, len(frames), stopped=stopped)
     calculation = Calculation(
         source=str(folder),
         method=method,
@@ -187,7 +187,7 @@ def _with_nan(text: str) -> str:
 
 
 def _why_not_relaxed(
-    relaxation: Relaxation,
+    relaxation: RelaxationGoal,
     final: Frame,
     energies: list[float],
     folder: Path,

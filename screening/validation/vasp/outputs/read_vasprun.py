@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from screening.errors import first_line
 from screening.training_data.calculation import (
     Calculation,
     CalculationDetails,
@@ -29,10 +30,10 @@ from screening.validation.vasp.outputs.read_outcar import magnetic_moments
 from screening.validation.vasp.outputs.relaxation import (
     ALL_USED,
     KBAR,
-    Relaxation,
+    RelaxationGoal,
+    how_far,
     relaxation_of,
-    sentence,
-    was_stopped,
+    was_asked_to_stop,
     why_not_relaxed,
     word_counts,
 )
@@ -69,7 +70,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
     tags = reported_tags(run.parameters, run.incar)
     simulation = find_simulation(folder, generator=run.generator, parameters=tags, outcar=outcar)
     relaxation = relaxation_of(_with_goal(tags, folder))
-    stopped = was_stopped(tags, folder, summary.ending if summary else "")
+    stopped = was_asked_to_stop(tags, folder, summary.ending if summary else "")
     steps = run.ionic_steps
     kept = keep_steps(
         [_frame(step, run) for step in steps],
@@ -80,7 +81,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
     if relaxation is not None:
         reason = _why_not_relaxed(run, relaxation, kept, summary, band=whole(tags, "IMAGES", 0) > 0)
         if reason is not None:
-            not_relaxed = sentence(relaxation, reason, len(steps), stopped=stopped)
+            not_relaxed = how_far(relaxation, reason, len(steps), stopped=stopped)
     details = CalculationDetails(
         version=str(run.vasp_version).strip(),
         ionic_steps=len(steps),
@@ -111,7 +112,7 @@ def read_vasprun(folder: Path, path: Path, outcar: Path | None, summary: OutcarS
 
 
 def _why_not_relaxed(
-    run: Vasprun, relaxation: Relaxation, kept: Kept, summary: OutcarSummary | None, *, band: bool
+    run: Vasprun, relaxation: RelaxationGoal, kept: Kept, summary: OutcarSummary | None, *, band: bool
 ) -> str | None:
     """What is missing to the goal; for images and after the last of NSW steps OUTCAR's word counts, too."""
     energies = [float(step["e_fr_energy"]) for step in run.ionic_steps[: kept.positions[-1] + 1]]
@@ -181,8 +182,7 @@ def _ground_state(step: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _parse_with_nan(path: Path, error: Exception) -> Vasprun:
     """A second try where ``****`` may be what pymatgen stumbled over."""
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    broken = CalculationUnreadable(f"{path.name} is cut or broken ({reason})")
+    broken = CalculationUnreadable(f"{path.name} is cut or broken ({first_line(error)})")
     try:
         text = text_of_vasprun(path)
     except (OSError, EOFError):

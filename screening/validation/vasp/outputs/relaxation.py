@@ -35,7 +35,7 @@ EDIFF, NSW, ISIF = 1e-4, 0, 2  # VASP's defaults
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relaxation:
+class RelaxationGoal:
     """What a relaxation was asked for.
 
     Attributes
@@ -56,13 +56,13 @@ class Relaxation:
     pressure: float = 0.0
 
 
-def relaxation_of(tags: Mapping[str, Any]) -> Relaxation | None:
+def relaxation_of(tags: Mapping[str, Any]) -> RelaxationGoal | None:
     """The relaxation that tags ask for; None for single points, molecular dynamics and phonons."""
     max_steps = whole(tags, "NSW", NSW)
     ibrion = whole(tags, "IBRION", -1 if max_steps < 1 else 0)
     if max_steps <= 1 or ibrion not in MOVES:
         return None
-    return Relaxation(
+    return RelaxationGoal(
         limit=real(tags, "EDIFFG", 10 * real(tags, "EDIFF", EDIFF)),
         max_steps=max_steps,
         isif=whole(tags, "ISIF", ISIF),
@@ -71,7 +71,7 @@ def relaxation_of(tags: Mapping[str, Any]) -> Relaxation | None:
 
 
 def why_not_relaxed(
-    relaxation: Relaxation, final: Frame, energies: Sequence[float], free: NDArray[np.bool_] | None = None
+    relaxation: RelaxationGoal, final: Frame, energies: Sequence[float], free: NDArray[np.bool_] | None = None
 ) -> str | None:
     """What is missing to the goal in the last step, in words; None when it is reached.
 
@@ -102,7 +102,7 @@ def why_not_relaxed(
 
 
 def _why_energy_moves(
-    relaxation: Relaxation, energies: Sequence[float], n_atoms: int, force: float | None, excess: float | None
+    relaxation: RelaxationGoal, energies: Sequence[float], n_atoms: int, force: float | None, excess: float | None
 ) -> str | None:
     """What is missing to a goal that is an energy change; VASP's own one, which it expects, is not in its files."""
     change = abs(energies[-1] - energies[-2]) if len(energies) > 1 else math.nan
@@ -115,7 +115,7 @@ def _why_energy_moves(
     return f"energy change {change:.2g} eV, EDIFFG = {relaxation.limit:g}"
 
 
-def word_counts(relaxation: Relaxation, final: Frame, free: NDArray[np.bool_] | None = None) -> bool:
+def word_counts(relaxation: RelaxationGoal, final: Frame, free: NDArray[np.bool_] | None = None) -> bool:
     """Whether VASP's word that an energy change is small enough counts more than the last two energies.
 
     It goes by the change that it expects, not by the one between the steps that it lists: with EDIFFG = 1e-8 it stops
@@ -126,7 +126,7 @@ def word_counts(relaxation: Relaxation, final: Frame, free: NDArray[np.bool_] | 
     )
 
 
-def was_stopped(tags: Mapping[str, Any], folder: Path, outcar_text: str = "") -> bool:
+def was_asked_to_stop(tags: Mapping[str, Any], folder: Path, outcar_text: str = "") -> bool:
     """Whether somebody asked VASP to stop: in STOPCAR, or as OUTCAR says."""
     if any(mark in outcar_text for mark in STOP_MARKS) or is_on(tags.get("LSTOP")) or is_on(tags.get("LABORT")):
         return True
@@ -140,7 +140,7 @@ def was_stopped(tags: Mapping[str, Any], folder: Path, outcar_text: str = "") ->
     return False
 
 
-def sentence(relaxation: Relaxation, reason: str, n_steps: int, *, stopped: bool) -> str:
+def how_far(relaxation: RelaxationGoal, reason: str, n_steps: int, *, stopped: bool) -> str:
     """How far a relaxation came that did not reach its goal."""
     counted = f"{n_steps} of NSW = {relaxation.max_steps} steps, {reason}"
     if stopped:
@@ -153,7 +153,7 @@ def _all_below(limit: float, *left: float | None) -> bool:
     return bool(known) and max(known) < limit
 
 
-def _largest_force(relaxation: Relaxation, final: Frame, free: NDArray[np.bool_] | None) -> float | None:
+def _largest_force(relaxation: RelaxationGoal, final: Frame, free: NDArray[np.bool_] | None) -> float | None:
     """Largest norm (eV/A) of the forces on what may move; None when no atom does or no forces are known."""
     if final.forces is None or relaxation.isif not in ATOMS_MOVE:
         return None
@@ -164,7 +164,7 @@ def _largest_force(relaxation: Relaxation, final: Frame, free: NDArray[np.bool_]
     return float(np.linalg.norm(forces, axis=1).max())
 
 
-def _largest_stress(relaxation: Relaxation, final: Frame) -> float | None:
+def _largest_stress(relaxation: RelaxationGoal, final: Frame) -> float | None:
     """Largest component of volume times stress, eV per atom, as VASP compares it with EDIFFG; None for a fixed cell.
 
     The forum of VASP quotes the line of its source: https://www.vasp.at/forum/viewtopic.php?t=16781

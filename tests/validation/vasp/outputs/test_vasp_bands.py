@@ -8,7 +8,7 @@ from hand_written import Run, Step, write
 from screening.errors import UserError
 from screening.training_data.calculation import CalculationUnreadable
 from screening.training_data.library import DataLibrary
-from screening.training_data.training_set import read_frames
+from screening.training_data.training_set import usable_frames
 from screening.validation.ingest.find import find_calculations
 from screening.validation.ingest.ingest import IngestOptions, ingest
 from screening.validation.vasp.outputs.read_vasp import read_vasp
@@ -99,4 +99,4 @@ def test_data_without_forces_say_so_when_they_are_to_be_learnt(tmp_path):
     report = ingest([tmp_path / "band"], tmp_path / "data", IngestOptions(accept_method=True))
     assert (len(report.outcome.added), report.outcome.n_frames) == (5, 0)
     with pytest.raises(UserError, match="no neutral frame with energy and forces; nothing can be learnt"):
-        read_frames([tmp_path / "data"])
+        usable_frames([tmp_path / "data"])
