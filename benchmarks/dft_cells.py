@@ -15,8 +15,8 @@ import numpy as np
 from ase import Atoms
 from ase.io import write
 
+from screening.chemistry.arrangements.orderings import ranked_orderings
 from screening.chemistry.candidate import Defects, Substitution
-from screening.chemistry.orderings import ranked_orderings
 from screening.engine.relax import relax_batch
 from screening.engine.running.run import run_tasks
 from screening.engine.tasks import NebTask, RelaxTask, Result

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from ase import Atoms
 
+from screening.chemistry.arrangements.orderings import ranked_orderings
 from screening.chemistry.candidate import Defects, Substitution
-from screening.chemistry.orderings import ranked_orderings
 from screening.engine.relax import relax_batch
 from screening.engine.tasks import RelaxTask, Result
 from screening.potentials.base import Potential

@@ -14,10 +14,10 @@ from typing import Literal
 import numpy as np
 from ase import Atoms
 
+from screening.chemistry.arrangements.orderings import ranked_orderings
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
 from screening.chemistry.grid import enumerate_candidates
-from screening.chemistry.orderings import ranked_orderings
 from screening.config import load_settings
 from screening.potentials.base import Potential
 from screening.properties.adhesion.placement_search import carry_over

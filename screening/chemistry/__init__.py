@@ -1,4 +1,4 @@
-"""What a candidate is: hosts, dopants, sites, compensation, orderings and the grid of candidates.
+"""What a candidate is: hosts, dopants, sites, compensation, arrangements and the grid of candidates.
 
 Knows no potential and runs nothing.
 """

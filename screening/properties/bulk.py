@@ -7,9 +7,9 @@ from typing import Any
 
 from ase import Atoms
 
+from screening.chemistry.arrangements.orderings import ranked_orderings
 from screening.chemistry.candidate import Candidate
 from screening.chemistry.compensation import rescale
-from screening.chemistry.orderings import ranked_orderings
 from screening.config import BulkSettings
 from screening.engine.flows import Flow
 from screening.engine.tasks import RelaxTask, Result, lowest, require

@@ -15,9 +15,9 @@ import numpy.typing as npt
 from ase import Atoms
 from ase.geometry import get_distances
 
+from screening.chemistry.arrangements.orderings import Ordering, decorate, ranked_orderings
 from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.chemistry.compensation import rescale
-from screening.chemistry.orderings import Ordering, decorate, ranked_orderings
 from screening.errors import CandidateFailed
 from screening.flags import flag
 from screening.structures.crystals.crystals import formula_units

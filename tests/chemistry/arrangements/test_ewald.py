@@ -5,7 +5,7 @@ from ase.build import bulk
 from pymatgen.analysis.ewald import EwaldSummation
 from pymatgen.io.ase import AseAtomsAdaptor
 
-from screening.chemistry.ewald import ewald_energy, ewald_matrix
+from screening.chemistry.arrangements.ewald import ewald_energy, ewald_matrix
 
 COULOMB = 14.399645  # eV A / e^2
 

@@ -8,12 +8,12 @@ from ase.constraints import FixAtoms
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from screening.chemistry.arrangements.draws import draw, find_pools, settle
+from screening.chemistry.arrangements.ewald import ewald_energy, ewald_matrix
+from screening.chemistry.arrangements.orderings import decorate, ranked_orderings, site_charges
 from screening.chemistry.candidate import Compensation, Defects, Substitution
 from screening.chemistry.compensation import rescale
-from screening.chemistry.draws import draw, find_pools, settle
-from screening.chemistry.ewald import ewald_energy, ewald_matrix
 from screening.chemistry.grid import enumerate_candidates
-from screening.chemistry.orderings import decorate, ranked_orderings, site_charges
 from screening.errors import CandidateFailed
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.voids import octahedral_voids

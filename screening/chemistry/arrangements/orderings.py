@@ -13,9 +13,9 @@ from ase.data import atomic_numbers
 from ase.geometry import get_distances
 from numpy.typing import NDArray
 
+from screening.chemistry.arrangements.draws import Choice, Mask, Voids, draw, draw_near, find_pools, settle
+from screening.chemistry.arrangements.ewald import ewald_matrix
 from screening.chemistry.candidate import Defects
-from screening.chemistry.draws import Choice, Mask, Voids, draw, draw_near, find_pools, settle
-from screening.chemistry.ewald import ewald_matrix
 from screening.chemistry.index_lists import INDEX_LISTS, joined, marks, without
 
 LI_CHARGE = 1
