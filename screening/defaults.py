@@ -10,7 +10,7 @@ VALIDATION = {"vasp": "kim2026", "gpaw": "gpaw-pbe"}
 """Settings of each DFT program."""
 DATA = "dft-data"
 """Folder of the training set."""
-MODELS = "models"
+MODELS_FOLDER = "models"
 """Folder of retrained potentials."""
 HELD_OUT = 0.2
 """Share of the frames that a retrained potential is judged by."""

@@ -47,8 +47,8 @@ def ingest(
     UserError
         When a path does not exist, or the settings or the data folder cannot be read.
     """
-    from screening.validation.ingest.ingest import IngestOptions
+    from screening.validation.ingest.ingest import IngestRules
     from screening.validation.ingest.ingest import ingest as take_in
 
-    options = IngestOptions(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
+    options = IngestRules(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
     return take_in(as_paths(paths), Path(data), options)

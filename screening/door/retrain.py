@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS, POTENTIAL
+from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS_FOLDER, POTENTIAL
 from screening.door.keywords import takes
 from screening.door.load import AnyRun, load_run
 from screening.door.typed import PathLike, as_paths
@@ -38,7 +38,7 @@ class RetrainOptions:
     seed: int = 0
     device: str = DEVICE
     name: str | None = None
-    models: PathLike = MODELS
+    models: PathLike = MODELS_FOLDER
     on_epoch: Callable[[Epoch], None] | None = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from screening.quantities import table
 from screening.quantities.property import Header, Property
 
-Row = Mapping[str, Any]
+FlatRow = Mapping[str, Any]
 """A flat row of a ranking, by the columns of ranking.csv; what is absent is None or not there."""
 
 
@@ -44,7 +44,7 @@ def intervals(entries: Iterable[Property]) -> list[str]:
     return list(dict.fromkeys(entry.interval.short for entry in entries if entry.interval is not None))
 
 
-def cell(row: Row, entry: Property, header: Header) -> str:
+def cell(row: FlatRow, entry: Property, header: Header) -> str:
     """What stands in the column of a property."""
     if header.up_to is not None:
         ends = [row.get(entry.column()), row.get(table.named(header.up_to).column())]
@@ -55,7 +55,7 @@ def cell(row: Row, entry: Property, header: Header) -> str:
     return f"{text} [{row[own(entry)]:.{header.decimals}f}]" if replaced(row, entry) else text
 
 
-def with_interval(row: Row, name: str, digits: int) -> str:
+def with_interval(row: FlatRow, name: str, digits: int) -> str:
     """``1.05 (0.97–1.09)``: the value and the two ends of its interval, which need not lie evenly around it."""
     value = row.get(name)
     if value is None:
@@ -72,6 +72,6 @@ def own(entry: Property) -> str:
     return entry.column(f"{entry.end}_mlip" if entry.per_y else "mlip")
 
 
-def replaced(row: Row, entry: Property) -> bool:
+def replaced(row: FlatRow, entry: Property) -> bool:
     """Whether the value of a row is not the potential's own."""
     return row.get(own(entry)) is not None and row[own(entry)] != row.get(entry.column())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS, POTENTIAL
+from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS_FOLDER, POTENTIAL
 from screening.engine.running.records import Record
 from screening.retraining.backend import Unfreeze
 from screening.retraining.forgetting import CRYSTALS, Remembered
@@ -36,7 +36,7 @@ class RetrainSettings:
 
     data: Sequence[Path]
     potential: str = POTENTIAL
-    models: Path = Path(MODELS)
+    models: Path = Path(MODELS_FOLDER)
     name: str | None = None
     fidelity: str | None = None
     held_out: float | Sequence[str] = HELD_OUT

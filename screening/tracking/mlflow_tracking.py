@@ -35,7 +35,7 @@ TAG_COLUMNS = ("candidate", "formula", "dopants", "site", "compensation", "paret
 PARAM_COLUMNS = ("x", "x_requested", "x_bulk", "x_interface", "x_barrier")
 
 
-class RankingLike(Protocol):
+class FlatRanking(Protocol):
     """What is tracked: the campaign's ranking."""
 
     def flat(self) -> list[dict[str, Any]]: ...
@@ -43,7 +43,7 @@ class RankingLike(Protocol):
 
 def track(
     folder: Path,
-    ranking: RankingLike,
+    ranking: FlatRanking,
     identity: Mapping[str, Any],
     *,
     name: str | None = None,

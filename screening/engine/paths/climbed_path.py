@@ -45,7 +45,7 @@ RIVAL = 0.03
 """eV below the highest saddle from which another peak is worth climbing."""
 LOST = 0.15
 """eV above the saddle at which an image cannot be on the path."""
-CORRECTIONS = 2
+CORRECTION_STEPS = 2
 """Steps across the path of an image that promise more than SLACK."""
 DOUBTS = 3
 """Further steps of an image that looks like a rival of the saddle: a step costs less than a climb."""
@@ -201,12 +201,12 @@ def _fill_in(ends: Ends, curve: Curve, saddle: Saddle, rules: Rules, found: _Fou
         spot > own for image, spot, (_, gain) in zip(images, spots, shifts, strict=True) if image.energy - gain > high
     }
     doubtful = saddle.sample.energy - RIVAL
-    for n in range(CORRECTIONS + DOUBTS):
+    for n in range(CORRECTION_STEPS + DOUBTS):
         todo = [
             i
             for i, (_, gain) in enumerate(shifts)
             if (spots[i] > own) not in lost
-            and ((n < CORRECTIONS and gain > SLACK) or images[i].energy - gain > doubtful)
+            and ((n < CORRECTION_STEPS and gain > SLACK) or images[i].energy - gain > doubtful)
         ]
         if not todo:
             break

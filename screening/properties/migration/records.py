@@ -17,7 +17,7 @@ from screening.properties.migration.percolation import Percolation, percolation_
 from screening.structures.hops.hop_classes import Orbits, hop_classes, site_classes
 from screening.structures.hops.hops import HopNetwork
 
-PROPERTIES = ("migration_barrier", "migration_barrier_1d", "lowest_hop_barrier")
+BARRIER_PROPERTIES = ("migration_barrier", "migration_barrier_1d", "lowest_hop_barrier")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def migration_records(migration: Migration, settings: MigrationSettings, potenti
     records.append(
         _record(
             migration,
-            PROPERTIES[2],
+            BARRIER_PROPERTIES[2],
             min(barriers),
             potential_id,
             interval=None,
@@ -137,7 +137,7 @@ def failed_records(migration: Migration, potential_id: PotentialId) -> list[Reco
             flags=migration.flags,
             details=_details(migration, None),
         )
-        for prop in PROPERTIES
+        for prop in BARRIER_PROPERTIES
     ]
 
 

@@ -11,7 +11,7 @@ from ase import Atoms
 from screening.engine.tasks import RelaxTask, Result
 from screening.properties.stability.corrections import correction
 from screening.properties.stability.hull import HullEntry, normalised
-from screening.structures.crystals.closeness import MIN_DISTANCE, shortest_distance_in_radii
+from screening.structures.crystals.closeness import MIN_DISTANCE_IN_RADII, shortest_distance_in_radii
 from screening.structures.crystals.phases import PhaseFacts, phase_structures, space_group_number
 
 MAX_VOLUME_CHANGE = 0.08
@@ -77,7 +77,7 @@ def gate(facts: PhaseFacts, result: Result) -> str:
     atoms = result.atoms
     if not same_composition(Counter(atoms.get_chemical_symbols()), facts.composition):
         return f"composition became {atoms.get_chemical_formula()}"
-    if (ratio := shortest_distance_in_radii(atoms)) < MIN_DISTANCE:
+    if (ratio := shortest_distance_in_radii(atoms)) < MIN_DISTANCE_IN_RADII:
         return f"shortest distance is {ratio:.2f} of the sum of covalent radii"
     if facts.reference is not None:
         return PASSED  # a molecule in a box has neither a volume nor a space group to keep

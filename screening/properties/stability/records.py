@@ -24,7 +24,7 @@ T = TypeVar("T")
 PROFILE_RANGE = (2.5, 4.6)
 """Voltages (V vs Li/Li+) over which the driving force is kept for plotting."""
 
-PREDICTED = flag("predicted_phases")
+PREDICTED_PHASES = flag("predicted_phases")
 """Flag of a value that rests on phases predicted by ionic substitution."""
 
 
@@ -141,7 +141,7 @@ class Subject:
 
     def record(self, prop: str, value: float | None, unit: str, **fields: Any) -> Record:
         if self.predicted and prop != "delithiation_voltage":
-            fields["flags"] = (*fields.pop("flags", ()), PREDICTED)
+            fields["flags"] = (*fields.pop("flags", ()), PREDICTED_PHASES)
         return self.make(prop, value, unit, **fields)
 
 

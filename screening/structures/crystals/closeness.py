@@ -7,7 +7,7 @@ import math
 from ase import Atoms
 from ase.data import covalent_radii
 
-MIN_DISTANCE = 0.6
+MIN_DISTANCE_IN_RADII = 0.6
 """Atoms closer than this, in sums of their covalent radii, have collapsed into each other."""
 
 

@@ -28,7 +28,7 @@ from screening.typed.yaml_file import FAST_LOADER
 SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
 
-PREDICTED = "substitution:"
+PREDICTED_SOURCE = "substitution:"
 """How the source of a phase begins that was predicted by ionic substitution, or is a model and no known crystal."""
 
 _REQUIRED = ("name", "formula", "space_group", "source")
@@ -73,7 +73,7 @@ class PhaseFacts:
     @property
     def substituted(self) -> bool:
         """Predicted by ionic substitution: neither its volume nor its space group is a fact."""
-        return self.source.startswith(PREDICTED)
+        return self.source.startswith(PREDICTED_SOURCE)
 
 
 @cache

@@ -19,9 +19,9 @@ from typing import Any
 from ase.data import atomic_numbers, covalent_radii
 
 from screening.errors import UserError
-from screening.structures.crystals.closeness import MIN_DISTANCE, shortest_distance_in_radii
+from screening.structures.crystals.closeness import MIN_DISTANCE_IN_RADII, shortest_distance_in_radii
 from screening.structures.crystals.phase_entry import entry_from_structure
-from screening.structures.crystals.phases import PREDICTED, PhaseFacts, parse_facts
+from screening.structures.crystals.phases import PREDICTED_SOURCE, PhaseFacts, parse_facts
 from screening.structures.crystals.substitution_templates import (
     Ion,
     Template,
@@ -64,7 +64,7 @@ class IonSubstitution:
         ions = sorted({*self.replaced, *self.ions.values()})
         borrowed = [f"{_label(i)} taken as {_label(other)}" for i in ions if (other := stand_in(i)) not in (i, None)]
         note = f" ({', '.join(borrowed)}, of similar radius)" if borrowed else ""
-        return f"{PREDICTED}{self.template.name} {changes} p={self.probability:.2g}{note}"
+        return f"{PREDICTED_SOURCE}{self.template.name} {changes} p={self.probability:.2g}{note}"
 
     def structure(self) -> Any:
         """Crystal with the template's lattice."""
@@ -184,7 +184,7 @@ def elemental_phases(element: str, *, max_atoms: int = 40) -> list[PhaseFacts]:
     ]
     crystals = own or list(_close_packed(element))
     return [
-        _facts(structure, name=f"{element}~{name}", source=f"{PREDICTED}{name} of the element")
+        _facts(structure, name=f"{element}~{name}", source=f"{PREDICTED_SOURCE}{name} of the element")
         for name, structure in crystals
     ]
 
@@ -237,7 +237,7 @@ def _distinct(candidates: list[IonSubstitution], count: int, max_atoms: int) -> 
             continue
         if (
             len(structure) > max_atoms
-            or shortest_distance_in_radii(AseAtomsAdaptor.get_atoms(structure, msonable=False)) < MIN_DISTANCE
+            or shortest_distance_in_radii(AseAtomsAdaptor.get_atoms(structure, msonable=False)) < MIN_DISTANCE_IN_RADII
             or any(matcher.fit(structure, other) for other in kept)
         ):
             continue

@@ -23,7 +23,7 @@ from screening.structures.interfaces.cathode import cathode_composition, decorat
 from screening.structures.interfaces.matching import (
     LatticeMatch,
     advice,
-    describe,
+    lattice_match_of,
     loose_matches,
     von_mises_strain,
 )
@@ -191,7 +191,7 @@ def _text(miller: Miller) -> str:
 def _matches(contact: _Contact) -> list[LatticeMatch]:
     """Different matches of the two lattices, fewest atoms first."""
     label = "/".join(_text(miller) for miller in contact.millers)
-    found = [describe(zsl, label, contact.atoms_per_cell) for zsl in contact.builder.zsl_matches]
+    found = [lattice_match_of(zsl, label, contact.atoms_per_cell) for zsl in contact.builder.zsl_matches]
     distinct: dict[tuple[float, float, int], LatticeMatch] = {}
     for match in found:
         if match is not None:

@@ -68,7 +68,7 @@ def zsl_generator(max_strain: float, max_area: float, cell_area: float) -> ZSLGe
     )
 
 
-def describe(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> LatticeMatch | None:
+def lattice_match_of(zsl: ZSLMatch, label: str, atoms_per_cell: tuple[int, int]) -> LatticeMatch | None:
     """Strain, area and atom count of one match; None when its supercell matrices are singular.
 
     Parameters
@@ -115,7 +115,7 @@ def loose_matches(
     a, b = (float(np.linalg.norm(np.cross(*v[:2]))) for v in (film_vectors, substrate_vectors))
     searches = [(max(LOOSE_STRAIN, 2 * max_strain), max_area), (max_strain, LOOSE_AREA_FACTOR * max_area)]
     found = [
-        describe(zsl, label, atoms)
+        lattice_match_of(zsl, label, atoms)
         for strain, area in searches
         for zsl in zsl_generator(strain, area, max(a, b))(film_vectors[:2], substrate_vectors[:2])
     ]

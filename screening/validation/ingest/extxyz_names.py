@@ -31,7 +31,7 @@ REFERENCE = _set(
     "pbe pbesol r2scan scan lda gga hse pbe0 u total tot uncorrected raw potential ev a ang e0 sigma sigma0 0"
 )
 FREE = _set("free")
-PREDICTED = _set(
+PREDICTED_WORDS = _set(
     "mace nep gap ace m3gnet 7net orb mattersim megnet nequip allegro mtp snap soap deepmd dp schnet "
     "painn gnn nn nnp ml mlp mlip mlff ff uma fairchem esen alignn eqv2 pred predicted prediction model emt lj "
     "xtb committee ensemble"
@@ -58,7 +58,7 @@ def meaning_of(name: str, quantity: Quantity) -> Meaning | None:
     rest = set(words) - NAMES[quantity]
     if not rest:
         return "own"
-    if rest & PREDICTED:
+    if rest & PREDICTED_WORDS:
         return "predicted"
     if rest & UNITS:
         return "unit"

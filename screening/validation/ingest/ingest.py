@@ -35,7 +35,7 @@ SHOWN = 5  # parts of a file or band, and reasons, that are named in one line
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestOptions:
+class IngestRules:
     """How calculations are judged.
 
     Attributes
@@ -72,7 +72,7 @@ class IngestReport:
         return bool(self.outcome.added or self.outcome.known or self.outcome.duplicates)
 
 
-def ingest(paths: Sequence[Path], data: Path, options: IngestOptions) -> IngestReport:
+def ingest(paths: Sequence[Path], data: Path, options: IngestRules) -> IngestReport:
     """Read, check and keep all calculations at and below `paths`.
 
     Whatever one file, folder, manifest or run does costs only itself, with its reason in the report.
@@ -121,7 +121,7 @@ def check_paths(paths: Sequence[Path], data: Path) -> None:
 class _Session:
     """One call of `ingest`."""
 
-    def __init__(self, options: IngestOptions) -> None:
+    def __init__(self, options: IngestRules) -> None:
         self.options = options
         self.report = IngestReport()
         self.accepted: list[Accepted] = []

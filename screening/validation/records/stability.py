@@ -42,8 +42,6 @@ O2_UNCORRECTED = flag("o2_uncorrected")
 MIXED_U = flag("u_and_no_u")
 """Flag: an element with U competes as a metal, for which a constant U is wrong, and its energies are not corrected."""
 
-PROPERTIES = ("e_above_hull", "oxidation_driving_force", "window_reduction", "window_oxidation")
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Hull:
@@ -57,7 +55,7 @@ def is_pristine(candidate: str) -> bool:
 
 
 def stability_records(jobs: FinishedJobs, candidate: str) -> list[Record]:
-    """The records of `PROPERTIES` and the pinned window, of a candidate's own relaxed cell.
+    """Distance to the hull, driving force and both windows, own and pinned, of a candidate's own relaxed cell.
 
     Raises
     ------

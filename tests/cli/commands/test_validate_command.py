@@ -3,6 +3,7 @@
 import re
 import sys
 from dataclasses import replace
+from functools import wraps
 
 import pytest
 import typer
@@ -13,13 +14,16 @@ from screening.campaign.load import load_run
 from screening.campaign.summary import write_summary
 from screening.campaign.validate import potential_records
 from screening.chemistry.candidate import Candidate, Defects, Substitution
+from screening.cli.commands import validate as module
 from screening.cli.commands.validate import validate_command
 from screening.config import Settings
-from screening.door.validate import pick_settings
+from screening.door.validate import Validation, pick_settings, validate
 from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.validation.gpaw.settings import GpawSettings
+from screening.validation.jobs import Manifest
+from screening.validation.runner import JobOutcome
 
 PROPERTIES = {
     "work_of_adhesion": ("J/m2", 1.0),
@@ -195,3 +199,29 @@ def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, 
     with pytest.raises(UserError, match="no_such_libxc" if broken else "GPAW_SETUP_PATH"):
         engine.check()
     monkeypatch.delitem(sys.modules, "gpaw", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "simulated"),
+    [
+        ("vpmdk", True),
+        ("/some/path/to/vpmdk", True),
+        ("mpirun -n 2 /some/path/to/vpmdk", True),
+        ("vasp_std", False),
+        ("/opt/vpmdk/bin/vasp_std", False),
+    ],
+)
+def test_what_stands_in_for_vasp_is_known_by_its_program_wherever_it_lies(command, simulated, tmp_path, monkeypatch):
+    @wraps(validate)
+    def finished(**options):
+        manifest = Manifest(
+            folder=tmp_path, run=tmp_path, settings="kim2026", engine="vasp", mlip_fidelity="mlip:chgnet", jobs=[]
+        )
+        outcomes = [JobOutcome(name="LiNbO3/bulk", status="done")]
+        return Validation(folder=tmp_path, manifest=manifest, missing=[], kept=[], outcomes=outcomes)
+
+    monkeypatch.setattr(module, "validate", finished)
+    shown = invoke(tmp_path, "--run", "--command", command).output
+    (following,) = [line for line in shown.splitlines() if line.startswith("Next: ")]
+    assert "screen ingest" in following
+    assert ("--allow-simulated" in following) == simulated

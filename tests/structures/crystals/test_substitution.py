@@ -7,7 +7,7 @@ from pymatgen.io.ase import AseAtomsAdaptor
 
 from screening.errors import UserError
 from screening.structures.crystals.closeness import shortest_distance_in_radii
-from screening.structures.crystals.phases import PREDICTED, PhaseFacts, phase_structures, space_group_number
+from screening.structures.crystals.phases import PREDICTED_SOURCE, PhaseFacts, phase_structures, space_group_number
 from screening.structures.crystals.substitution import elemental_phases, predict, substituted_phases, substitutions
 from screening.structures.crystals.substitution_templates import (
     Template,
@@ -77,7 +77,7 @@ def test_predictions_hold_the_element_and_only_the_system(praseodymium):
 def test_predictions_are_marked_and_sane(praseodymium):
     for facts in praseodymium:
         assert facts.substituted
-        assert facts.source.startswith(PREDICTED)
+        assert facts.source.startswith(PREDICTED_SOURCE)
         assert facts.name.startswith(f"{facts.formula}~")
         for atoms in phase_structures(facts):
             assert shortest_distance_in_radii(atoms) > 0.6

@@ -21,10 +21,10 @@ from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.training_data.library import DataLibrary
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 from screening.validation.vasp.outputs.read_vasp import read_vasp
 
-SIMULATED = IngestOptions(allow_simulated=True)
+SIMULATED = IngestRules(allow_simulated=True)
 
 
 def contents(folder: Path) -> dict:
@@ -71,7 +71,7 @@ REASONS = {
 }
 
 
-@pytest.mark.parametrize("options", [IngestOptions(), IngestOptions(settings="paper")])
+@pytest.mark.parametrize("options", [IngestRules(), IngestRules(settings="paper")])
 def test_each_bad_input_is_named_and_the_rest_is_ingested(tmp_path, paper, batch, options):
     report = ingest([batch], tmp_path / "data", options)
     refused = dict(report.refused)
@@ -89,9 +89,9 @@ def test_each_bad_input_is_named_and_the_rest_is_ingested(tmp_path, paper, batch
 
 
 def test_twice_changes_no_byte(tmp_path, paper, batch):
-    first = ingest([batch], tmp_path / "data", IngestOptions())
+    first = ingest([batch], tmp_path / "data", IngestRules())
     before = contents(tmp_path)
-    second = ingest([batch], tmp_path / "data", IngestOptions())
+    second = ingest([batch], tmp_path / "data", IngestRules())
     assert contents(tmp_path) == before
     assert second.outcome.known == first.outcome.added
     assert second.refused == first.refused
@@ -99,7 +99,7 @@ def test_twice_changes_no_byte(tmp_path, paper, batch):
 
 
 def test_frames_are_those_of_the_run(tmp_path, paper, batch, nio_run):
-    ingest([batch / "good"], tmp_path / "data", IngestOptions())
+    ingest([batch / "good"], tmp_path / "data", IngestRules())
     frames = DataLibrary(tmp_path / "data").frames()
     final = read_vasp(nio_run)[0].final
     assert frames[-1].get_potential_energy() == pytest.approx(final.energy)
@@ -111,7 +111,7 @@ def test_two_runs_that_disagree_are_named_and_neither_ingested(tmp_path, paper, 
     look_like_vasp(copy_of(nio_run, "one"))
     look_like_vasp(copy_of(nio_run, "two"), energy_shift=0.1)
     look_like_vasp(copy_of(static_run, "three"))
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     ((source, against, difference),) = report.outcome.disputes
     assert {source, against} == {"runs/one", "runs/two"}
     assert abs(difference) == pytest.approx(0.05)
@@ -135,7 +135,7 @@ def test_strange_files_do_not_stop_the_batch(tmp_path, paper, nio_run, static_ru
     (tmp_path / "runs" / "loop").symlink_to(tmp_path / "runs")
     (tmp_path / "runs" / "binary").mkdir()
     (tmp_path / "runs" / "binary" / "OUTCAR").write_bytes(bytes(range(256)) * 20)
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert report.outcome.added == ["runs/foreign", "runs/good"]
     assert set(dict(report.refused)) == {"runs/strange", "runs/binary", "runs/cut"}
     assert "job.json is damaged; remove it" in dict(report.refused)["runs/cut"]
@@ -148,14 +148,14 @@ def test_element_that_the_settings_do_not_know_refuses_that_run_alone(tmp_path, 
         raise UserError("the settings paper name no POTCAR for Ni; add it.")
 
     paper.expected = expected
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(settings="paper"))
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules(settings="paper"))
     assert report.refused == [("runs/one", "the settings paper name no POTCAR for Ni; add it")]
 
 
 def test_copy_in_another_place_is_a_duplicate_or_known(tmp_path, paper, nio_run, copy_of):
     look_like_vasp(copy_of(nio_run, "one"))
     look_like_vasp(copy_of(nio_run, "moved"))
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert len(report.outcome.added) == 1
     assert len(report.outcome.known) == 1
     assert len(DataLibrary(tmp_path / "data").calculations()) == 1
@@ -164,10 +164,10 @@ def test_copy_in_another_place_is_a_duplicate_or_known(tmp_path, paper, nio_run,
 def test_simulated_run_never_gets_a_dft_fidelity(tmp_path, paper, nio_run, band_run, copy_of):
     copy_of(nio_run, "one")
     copy_of(band_run, "band")
-    refused = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(settings="paper"))
+    refused = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules(settings="paper"))
     assert not refused.useful
     assert not (tmp_path / "data").exists()
-    for options in (SIMULATED, IngestOptions(settings="paper", allow_simulated=True)):
+    for options in (SIMULATED, IngestRules(settings="paper", allow_simulated=True)):
         data = tmp_path / f"data-{options.settings}"
         report = ingest([tmp_path / "runs"], data, options)
         assert report.refused == []
@@ -181,28 +181,28 @@ def test_simulated_run_never_gets_a_dft_fidelity(tmp_path, paper, nio_run, band_
 
 def test_unknown_method_is_kept_under_its_own_name_when_asked(tmp_path, paper, nio_run, copy_of):
     look_like_vasp(copy_of(nio_run, "other"), u=4.0)
-    refused = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    refused = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert "--accept-method" in refused.refused[0][1]
-    ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(accept_method=True))
+    ingest([tmp_path / "runs"], tmp_path / "data", IngestRules(accept_method=True))
     (entry,) = DataLibrary(tmp_path / "data").calculations()
     assert entry["fidelity"].startswith("dft:vasp-pbe+u:own-")
 
 
 def test_own_training_set_is_taken_back_and_foreign_frames_need_settings(tmp_path, paper, batch):
-    ingest([batch / "good"], tmp_path / "data", IngestOptions())
-    again = ingest([tmp_path / "data" / "training.extxyz"], tmp_path / "copy", IngestOptions())
+    ingest([batch / "good"], tmp_path / "data", IngestRules())
+    again = ingest([tmp_path / "data" / "training.extxyz"], tmp_path / "copy", IngestRules())
     assert len(again.outcome.added) == 1
     assert DataLibrary(tmp_path / "copy").version == DataLibrary(tmp_path / "data").version
-    other = ingest([tmp_path / "data" / "training.extxyz"], tmp_path / "other", IngestOptions(accept_method=True))
+    other = ingest([tmp_path / "data" / "training.extxyz"], tmp_path / "other", IngestRules(accept_method=True))
     assert other.outcome.added  # a file that names its settings needs no guess
     atoms = bulk("NiO", "rocksalt", a=4.2)
     atoms.symbols[:] = ["Ni", "Ni"]
     atoms.calc = EMT()
     atoms.get_forces()
     write(tmp_path / "foreign.xyz", atoms, format="extxyz")
-    refused = ingest([tmp_path / "foreign.xyz"], tmp_path / "copy", IngestOptions())
+    refused = ingest([tmp_path / "foreign.xyz"], tmp_path / "copy", IngestRules())
     assert "--settings NAME" in refused.refused[0][1]
-    told = ingest([tmp_path / "foreign.xyz"], tmp_path / "copy", IngestOptions(settings="paper"))
+    told = ingest([tmp_path / "foreign.xyz"], tmp_path / "copy", IngestRules(settings="paper"))
     assert told.outcome.added
     assert "taken as told" in told.notes[0][1]
 
@@ -275,7 +275,7 @@ def test_manifest_gives_settings_and_the_run_gets_its_records_once(tmp_path, pap
     folder = validation_folder(tmp_path, {"c/bulk": nio_run, "phases/NiO": static_run})
     with_eigenvalues(look_like_vasp(folder / "c" / "bulk"), 1.0, 4.25)
     look_like_vasp(folder / "phases" / "NiO")
-    report = ingest([folder / "c"], tmp_path / "data", IngestOptions())
+    report = ingest([folder / "c"], tmp_path / "data", IngestRules())
     (gap,) = RecordStore(tmp_path / "run" / "store.db").records()
     assert (gap.candidate, gap.value) == ("c", pytest.approx(3.25))
     assert report.n_records == 1
@@ -284,7 +284,7 @@ def test_manifest_gives_settings_and_the_run_gets_its_records_once(tmp_path, pap
     assert (entry["candidate"], entry["role"], entry["job"]) == ("c", "bulk", "c/bulk")
     assert entry["band_gap"] == pytest.approx(3.25)
     before = contents(tmp_path)
-    assert ingest([folder / "c"], tmp_path / "data", IngestOptions()).n_records == 0
+    assert ingest([folder / "c"], tmp_path / "data", IngestRules()).n_records == 0
     assert contents(tmp_path) == before
 
 
@@ -298,7 +298,7 @@ def test_all_finished_jobs_of_a_manifest_count_for_its_records(tmp_path, paper, 
     document = yaml.safe_load((folder / "validation.yaml").read_text())
     document["jobs"][3]["same_as"] = "phases/NiO"
     (folder / "validation.yaml").write_text(yaml.safe_dump(document))
-    ingest([folder / "c"], tmp_path / "data", IngestOptions())
+    ingest([folder / "c"], tmp_path / "data", IngestRules())
     assert {name: len(items) for name, items in finished_jobs.items()} == {
         "c/bulk": 1,
         "phases/NiO": 1,
@@ -312,7 +312,7 @@ def test_disputed_job_makes_no_record(tmp_path, paper, nio_run, static_run, copy
     look_like_vasp(folder / "c" / "bulk")
     look_like_vasp(folder / "phases" / "NiO")
     other = look_like_vasp(copy_of(nio_run, "other"), energy_shift=0.1)
-    ingest([folder, other], tmp_path / "data", IngestOptions())
+    ingest([folder, other], tmp_path / "data", IngestRules())
     assert list(finished_jobs) == ["c/bulk"]
 
 
@@ -320,10 +320,10 @@ def test_job_file_beside_the_inputs_stands_for_a_lost_manifest(tmp_path, paper, 
     folder = look_like_vasp(copy_of(nio_run, "lost"))
     job = {"name": "c/bulk", "settings": "paper", "candidate": "c", "role": "bulk", "charge": -1, "n_atoms": 2}
     (folder / "job.json").write_text(json.dumps(job))
-    report = ingest([folder], tmp_path / "data", IngestOptions())
+    report = ingest([folder], tmp_path / "data", IngestRules())
     assert "its charge is 0, its job has -1" in report.refused[0][1]
     (folder / "job.json").write_text(json.dumps({**job, "charge": 0}))
-    ingest([folder], tmp_path / "data", IngestOptions())
+    ingest([folder], tmp_path / "data", IngestRules())
     assert DataLibrary(tmp_path / "data").calculations()[0]["candidate"] == "c"
 
 

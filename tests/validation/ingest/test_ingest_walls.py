@@ -22,7 +22,7 @@ from screening.training_data.library import DataLibrary
 from screening.typed.shown_names import name_below, names_of_roots, plain_name
 from screening.validation.ingest import ingest as ingest_module
 from screening.validation.ingest.find import Found, find_calculations
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 
 OWN = "dft:vasp-pbe:kim2026"
 
@@ -70,14 +70,14 @@ def links(tmp_path):
 
 
 def test_links_of_every_kind_cost_no_good_job(tmp_path, links):
-    report = ingest([links], tmp_path / "data", IngestOptions())
+    report = ingest([links], tmp_path / "data", IngestRules())
     assert report.outcome.added == [
         "runs/a-good/frames.extxyz",
         "runs/m/linked.extxyz",
         "runs/outside-absolute/frames.extxyz",
         "runs/z-good/frames.extxyz",
     ]
-    again = ingest([links / "m" / "linked.extxyz"], tmp_path / "other", IngestOptions())
+    again = ingest([links / "m" / "linked.extxyz"], tmp_path / "other", IngestRules())
     assert again.outcome.added == ["linked.extxyz"]
 
 
@@ -114,7 +114,7 @@ def test_whatever_reading_or_judging_raises_is_one_line(tmp_path, monkeypatch):
         raise RuntimeError("Symlink loop")
 
     monkeypatch.setattr(ingest_module, "find_calculations", found)
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert report.outcome.added == ["runs/good/frames.extxyz"]
     refused = dict(report.refused)
     assert set(refused) == {f"runs/bad-{number}" for number in range(len(errors))} | {"runs"}
@@ -124,7 +124,7 @@ def test_whatever_reading_or_judging_raises_is_one_line(tmp_path, monkeypatch):
     assert all(len(reason.splitlines()) == 1 for reason in refused.values())
     monkeypatch.setattr(ingest_module, "find_calculations", find_calculations)
     monkeypatch.setattr(ingest_module, "check_convergence", lambda c: 1 / 0)
-    judged = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    judged = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert "cannot be judged (ZeroDivisionError" in judged.refused[0][1]
 
 
@@ -136,7 +136,7 @@ def test_damaged_manifest_costs_its_records_and_not_its_jobs(tmp_path, text):
     frames_in(tmp_path / "kim2026" / "c" / "bulk", 1)
     frames_in(tmp_path / "kim2026" / "c" / "other", 2)
     (tmp_path / "kim2026" / "validation.yaml").write_text(text)
-    report = ingest([tmp_path / "kim2026"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "kim2026"], tmp_path / "data", IngestRules())
     assert len(report.outcome.added) == 2
     ((name, reason),) = report.refused
     assert name == str(tmp_path / "kim2026" / "validation.yaml")
@@ -185,7 +185,7 @@ def test_calculation_that_cannot_be_kept_costs_only_itself(tmp_path, monkeypatch
         return real(new)
 
     monkeypatch.setattr(library, "item_of", item_of)
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert report.outcome.added == ["runs/two/frames.extxyz"]
     assert report.refused == [
         ("runs/one/frames.extxyz", "it cannot be kept (FileNotFoundError: No such file or directory)")
@@ -199,7 +199,7 @@ def test_nothing_that_is_no_number_gets_into_the_training_set(tmp_path, monkeypa
     monkeypatch.setattr(ingest_module, "check_convergence", lambda c: ingest_module.Findings())
     found = [Found(tmp_path / "x", lambda: [_calculation(whole, forces)])]
     monkeypatch.setattr(ingest_module, "find_calculations", lambda path, skip=None: iter(found))
-    report = ingest([tmp_path], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path], tmp_path / "data", IngestRules())
     assert "no finite number" in report.refused[0][1]
     assert not (tmp_path / "data").exists()
 
@@ -219,7 +219,7 @@ def test_notes_and_refusals_of_many_frames_are_one_line(tmp_path):
     for image in images:
         del image.info["fidelity"]
     write(file, images, format="extxyz")
-    report = ingest([file], tmp_path / "data", IngestOptions(settings="kim2026"))
+    report = ingest([file], tmp_path / "data", IngestRules(settings="kim2026"))
     assert report.notes == [("many.extxyz", "its file does not say the method: taken as told")]
     assert len(report.outcome.added) == 12
 
@@ -231,18 +231,18 @@ def test_data_that_is_no_folder_is_refused_before_anything_is_read(tmp_path, mon
     (tmp_path / "broken").symlink_to("nowhere")
     monkeypatch.setattr(ingest_module, "find_calculations", None)
     with pytest.raises(UserError, match="is no folder; give --data a folder"):
-        ingest([tmp_path / "runs"], tmp_path / data, IngestOptions())
+        ingest([tmp_path / "runs"], tmp_path / data, IngestRules())
 
 
 def test_link_to_nothing_is_named_as_such(tmp_path):
     (tmp_path / "broken").symlink_to("nowhere")
     with pytest.raises(UserError, match="is a link to nothing"):
-        ingest([tmp_path / "broken"], tmp_path / "data", IngestOptions())
+        ingest([tmp_path / "broken"], tmp_path / "data", IngestRules())
 
 
 def test_two_folders_of_one_name_do_not_look_alike(tmp_path):
     roots = [frames_in(tmp_path / day / "run", seed) for seed, day in enumerate(("monday", "tuesday"))]
-    report = ingest([*roots, frames_in(tmp_path / "other", 5)], tmp_path / "data", IngestOptions())
+    report = ingest([*roots, frames_in(tmp_path / "other", 5)], tmp_path / "data", IngestRules())
     assert report.outcome.added == [
         "monday/run/frames.extxyz", "tuesday/run/frames.extxyz", "other/frames.extxyz",
     ]  # fmt: skip
@@ -255,7 +255,7 @@ def test_names_hold_nothing_that_a_file_or_terminal_could_not(tmp_path):
     odd = [b"line\nend", b"bell\x07", b"latin\xe9", "zero\u200bwidth".encode(), b"back\\slash"]
     for number, name in enumerate(odd):
         frames_in(Path(os.fsdecode(os.fsencode(tmp_path / "runs") + b"/" + name)), number)
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules())
     assert len(report.outcome.added) == len(odd)
     assert {f"runs/{name}/frames.extxyz" for name in ("line%0Aend", "latin%E9", "back%5Cslash")} < set(
         report.outcome.added
@@ -269,7 +269,7 @@ def test_names_hold_nothing_that_a_file_or_terminal_could_not(tmp_path):
 
 
 def test_interruption_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
-    ingest([frames_in(tmp_path / "one", 1)], tmp_path / "data", IngestOptions())
+    ingest([frames_in(tmp_path / "one", 1)], tmp_path / "data", IngestRules())
     names = ("training.extxyz", "calculations.yaml")
     before = [(tmp_path / "data" / name).read_bytes() for name in names]
 
@@ -278,10 +278,10 @@ def test_interruption_leaves_the_folder_as_it_was(tmp_path, monkeypatch):
 
     monkeypatch.setattr("screening.training_data.library_files.yaml.dump", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        ingest([frames_in(tmp_path / "two", 2)], tmp_path / "data", IngestOptions())
+        ingest([frames_in(tmp_path / "two", 2)], tmp_path / "data", IngestRules())
     monkeypatch.undo()
     assert [(tmp_path / "data" / name).read_bytes() for name in names] == before
-    report = ingest([tmp_path / "two"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "two"], tmp_path / "data", IngestRules())
     assert report.outcome.added == ["two/frames.extxyz"]
     assert len(DataLibrary(tmp_path / "data").frames()) == 2
 
@@ -299,6 +299,6 @@ def test_record_is_written_beside_what_failed(tmp_path):
                potential="chgnet", checkpoint_sha256="0" * 64)
     )  # fmt: skip
     (tmp_path / "broken" / "summary.yaml").write_text("store: [")
-    report = ingest([tmp_path / "broken", tmp_path / "whole"], tmp_path / "data", IngestOptions())
+    report = ingest([tmp_path / "broken", tmp_path / "whole"], tmp_path / "data", IngestRules())
     assert len(report.outcome.added) == 2
     assert [Path(run).name for run, _ in report.unwritten] == ["broken"]

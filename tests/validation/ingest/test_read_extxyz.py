@@ -9,7 +9,7 @@ from ase.io import write
 from screening.training_data.calculation import CalculationUnreadable
 from screening.training_data.library import DataLibrary
 from screening.validation.ingest.extxyz_names import is_total_charge, meaning_of, words_of
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 from screening.validation.ingest.read_extxyz import read_extxyz
 
 LATTICE = 'Lattice="4.24 0 0 0 4.24 0 0 0 4.24" pbc="T T T"'
@@ -201,7 +201,7 @@ def test_a_charged_frame_is_kept_as_charged(tmp_path):
     atoms.calc = SinglePointCalculator(atoms, energy=-12.0, forces=np.zeros((2, 3)))
     atoms.info.update({"total_charge": 1, "functional": "pbe", "engine": "vasp", "cutoff": 500.0})
     write(tmp_path / "charged.xyz", atoms, format="extxyz")
-    report = ingest([tmp_path / "charged.xyz"], tmp_path / "data", IngestOptions(accept_method=True))
+    report = ingest([tmp_path / "charged.xyz"], tmp_path / "data", IngestRules(accept_method=True))
     assert len(report.outcome.added) == 1
     assert "total_charge is taken as the charge of the cell" in report.notes[0][1]
     assert DataLibrary(tmp_path / "data").calculations()[0]["charge"] == 1.0

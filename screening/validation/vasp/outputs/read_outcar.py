@@ -51,7 +51,7 @@ TAGS = (
 )
 LISTS = "LDAUL|LDAUU|LDAUJ"
 U_BLOCK = "LDA+U is selected"
-LISTED = 0.051  # eV; half of the last digit that VASP lists
+HALF_DIGIT = 0.051  # eV; half of the last digit that VASP lists
 STARS = re.compile(r"\*{2,}")
 COLUMNS = 6  # of a row of positions and forces, of a lattice vector and its reciprocal, of a stress
 
@@ -250,9 +250,11 @@ def _hubbard(text: str, tags: dict[str, Any], symbols: list[str], inputs: Method
         return hubbard_of_tags(tags, symbols)
     used = hubbard_of_tags(_lists(text[start:]), symbols)
     exact = inputs.hubbard
-    if any(abs(u - _echoed(tags, symbols).get(symbol, math.inf)) < LISTED for symbol, u in used.items()):
+    if any(abs(u - _echoed(tags, symbols).get(symbol, math.inf)) < HALF_DIGIT for symbol, u in used.items()):
         exact = _echoed(tags, symbols)
-    return {symbol: exact[symbol] if abs(u - exact.get(symbol, math.inf)) < LISTED else u for symbol, u in used.items()}
+    return {
+        symbol: exact[symbol] if abs(u - exact.get(symbol, math.inf)) < HALF_DIGIT else u for symbol, u in used.items()
+    }
 
 
 def _echoed(tags: dict[str, Any], symbols: list[str]) -> dict[str, float]:

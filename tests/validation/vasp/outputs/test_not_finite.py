@@ -14,7 +14,7 @@ from screening.training_data.library import DataLibrary
 from screening.validation.gpaw.read import read_gpaw_folder
 from screening.validation.gpaw.settings import GpawSettings
 from screening.validation.ingest.check import check_convergence
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 from screening.validation.vasp.outputs.read_outcar import read_outcar
 from screening.validation.vasp.outputs.read_vasp import read_vasp
 
@@ -99,7 +99,7 @@ def test_nothing_of_it_reaches_a_file(tmp_path):
         "three": relaxation(Step(-11.0, 0.4, x=0.45), BROKEN["stress"], Step(-11.3, 0.011, x=0.46)),
     }.items():
         write(tmp_path / "runs" / name, run)
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(accept_method=True))
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules(accept_method=True))
     assert sorted(report.outcome.added) == ["runs/one", "runs/three"]
     assert "step 2 is left out" in dict(report.notes)["runs/one"]
     assert len(DataLibrary(tmp_path / "data").frames()) == 4

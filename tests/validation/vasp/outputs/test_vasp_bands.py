@@ -10,7 +10,7 @@ from screening.training_data.calculation import CalculationUnreadable
 from screening.training_data.library import DataLibrary
 from screening.training_data.training_set import usable_frames
 from screening.validation.ingest.find import find_calculations
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 from screening.validation.vasp.outputs.read_vasp import read_vasp
 
 
@@ -38,7 +38,7 @@ def test_independent_runs_stay_so(tmp_path):
     runs(tmp_path / "volumes", FIVE)
     (tmp_path / "volumes" / "INCAR").write_text("ENCUT = 500\n# IMAGES = 3\n")
     assert outcome(tmp_path / "volumes") == dict.fromkeys(FIVE, 1)
-    report = ingest([tmp_path / "volumes"], tmp_path / "data", IngestOptions(accept_method=True))
+    report = ingest([tmp_path / "volumes"], tmp_path / "data", IngestRules(accept_method=True))
     assert len(report.outcome.added) == 5
     assert len(DataLibrary(tmp_path / "data").frames()) == 5  # each with its forces
 
@@ -96,7 +96,7 @@ def test_one_image_alone_keeps_no_forces(tmp_path):
 
 def test_data_without_forces_say_so_when_they_are_to_be_learnt(tmp_path):
     runs(tmp_path / "band", FIVE, IMAGES=3)
-    report = ingest([tmp_path / "band"], tmp_path / "data", IngestOptions(accept_method=True))
+    report = ingest([tmp_path / "band"], tmp_path / "data", IngestRules(accept_method=True))
     assert (len(report.outcome.added), report.outcome.n_frames) == (5, 0)
     with pytest.raises(UserError, match="no neutral frame with energy and forces; nothing can be learnt"):
         usable_frames([tmp_path / "data"])

@@ -8,7 +8,7 @@ from hand_written import RELAX, Run, Step, outcar, relaxation, write
 
 from screening.training_data.calculation import CalculationUnreadable
 from screening.validation.ingest.check import check_convergence
-from screening.validation.ingest.ingest import IngestOptions, ingest
+from screening.validation.ingest.ingest import IngestRules, ingest
 from screening.validation.vasp.outputs.read_outcar import read_outcar
 from screening.validation.vasp.outputs.read_vasp import read_vasp
 
@@ -43,7 +43,7 @@ def test_stopped_relaxation_is_not_converged_and_says_why(tmp_path):
 def test_stopped_relaxation_is_refused_by_the_command(tmp_path):
     write(tmp_path / "runs" / "stopped", relaxation(FAR))
     write(tmp_path / "runs" / "good", relaxation(FAR, NEAR))
-    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestOptions(accept_method=True))
+    report = ingest([tmp_path / "runs"], tmp_path / "data", IngestRules(accept_method=True))
     assert [name for name, _ in report.refused] == ["runs/stopped"]
     assert report.outcome.added == ["runs/good"]
 
