@@ -130,7 +130,7 @@ def competing_phase_jobs(candidates: Sequence[Candidate], records: Sequence[Reco
     for candidate in candidates:
         system = candidate.elements
         listed = [f for f in load_phases() if set(f.composition) <= system]
-        # the screen had a prediction for every element: one without is no gap of DFT, but a run that does not fit us
+        # a screen goes on without such an element's candidates; here they were chosen, and their hull would have a gap
         predicted = predicted_phases(system, listed, skip_unpredictable=False)
         facts |= {f.name: f for f in [*listed, *predicted]}
     known: dict[str, PhaseEnergy] = {}
