@@ -1,8 +1,14 @@
-"""The example of docs/notebook.md is run block by block, and prints what stands there."""
+"""The example of docs/notebook.md is run block by block, and prints what stands there.
+
+Its screen is the one of `tiny_run`, which the command line has computed: here the same call finds everything in the
+store. That is what the page promises of a call that is made again, and it shows that a notebook and the command line
+mean the same screen.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -11,12 +17,16 @@ from notebook_doc import blocks, outputs, words
 
 from screening import load_run, rank
 from screening.campaign.load import StoredRun
+from screening.engine.running.store import RecordStore
 from screening.tracking.session import QUIET
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("notebook")
+def folder(tiny_run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("notebook")
+    shutil.copytree(tiny_run_folder, made / "runs" / "first")
+    shutil.copy(tiny_run_folder.parent / "mlflow.db", made)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +48,13 @@ def test_each_block_prints_what_stands_below_it(printed: list[str]) -> None:
     assert len(printed) == len(stated) > 5
     for text, expected in zip(printed, stated, strict=True):
         assert words(text) == words(expected)
+
+
+@pytest.mark.slow
+def test_the_screen_of_the_notebook_is_that_of_the_command_line(run: StoredRun, tiny_run_folder: Path) -> None:
+    computed = RecordStore(tiny_run_folder / "store.db").results()
+    assert len(computed) > 20
+    assert RecordStore(run.folder / "store.db").results() == computed, "something was computed, or computed again"
 
 
 @pytest.mark.slow
