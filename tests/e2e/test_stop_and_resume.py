@@ -17,9 +17,18 @@ from screening.assets import asset
 from screening.engine.running.store import RecordStore
 
 SCRIPT = Path(__file__).parents[1] / "toys" / "counted_screen.py"
-ARGUMENTS = ["--dopants", "Mg", "--x", "1/12", "--config", str(asset("configs", "examples", "loop.yaml"))]
+ARGUMENTS = ["--dopants", "Mg", "--x", "1/12", "--config", "small.yaml"]
 PLACE = ["--workers", "2", "--device", "cpu"]
 LOST_PER_SYSTEM = 10
+# every stage with work for two processes, and no more: what is stopped need not converge
+SMALLER = {"adhesion": {"soc": [1.0], "max_steps": 10}, "migration": {"n_images": 1, "max_steps": 4}}
+
+
+def write_settings(cwd: Path) -> None:
+    settings = yaml.safe_load(asset("configs", "examples", "loop.yaml").read_text(encoding="utf-8"))
+    for section, values in SMALLER.items():
+        settings[section] |= values
+    (cwd / "small.yaml").write_text(yaml.safe_dump(settings), encoding="utf-8")
 
 
 def start(arguments: list[str], cwd: Path) -> subprocess.Popen[str]:
@@ -70,6 +79,7 @@ def status_in_mlflow(cwd: Path) -> str:
 
 @pytest.mark.slow
 def test_two_stops_and_what_they_print_reach_the_end(tmp_path: Path) -> None:
+    write_settings(tmp_path)
     code, line = stop([*ARGUMENTS, *PLACE], tmp_path, signal.SIGTERM, after=40, group=False)
     assert code == 143
     assert line.startswith("screen: stopped by SIGTERM; the same command continues where it was: ")
