@@ -19,6 +19,7 @@ from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from screening.errors import UserError
+from screening.fidelity import Fidelity
 from screening.files import replacing
 from screening.quantities.property import Property
 from screening.quantities.table import ranked
@@ -27,6 +28,8 @@ from screening.report.cells import intervals
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from screening.config import Settings
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -100,6 +103,12 @@ def plot_ranking(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str = 
     dateless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with replacing(path) as file, mpl.rc_context({"svg.hashsalt": "coatscreen"}):
         ranking_figure(rows, title=title).savefig(file, dpi=120, format=kind, metadata=dateless)
+
+
+def plot_title(settings: Settings, fidelity: str, reference: str = "") -> str:
+    """What was screened with what: ``LiNbO3 on NCM811, chgnet, preset quick``; with DFT values their method as well."""
+    methods = [Fidelity.parse(name).label for name in (fidelity, reference) if name]
+    return ", ".join([f"{settings.host} on {settings.cathode}", *methods, f"preset {settings.preset}"])
 
 
 def ranking_figure(rows: Sequence[Mapping[str, Any]], *, title: str = "") -> Figure:

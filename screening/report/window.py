@@ -143,7 +143,7 @@ def window_figure(window: FormulaWindow, *, energies: str) -> Figure:
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(6, 6), constrained_layout=True)
     above.plot(*window.driving_force_curve(), color="tab:red")
     above.set_ylabel("driving force (eV/atom)")
-    above.set_title(f"{window.read.written}, {energies}, window {window.kind}")
+    above.set_title(f"{window.read.written}, {energies}" + ("" if window.kind == OWN else ", decomposition products"))
     volts = [row["low"] for row in rows] + [rows[-1]["high"]]
     below.stairs([row["li_uptake"] for row in rows], volts, baseline=None, color="tab:blue")
     below.set_ylabel("Li uptake per formula unit")

@@ -50,7 +50,7 @@ def recipe(words: list[str]) -> list[str]:
 
 @dataclass
 class Place:
-    """A folder with a finished run ``runs/first``, in which the commands are run one after the other."""
+    """A folder with a finished run ``runs/mg``, in which the commands are run one after the other."""
 
     folder: Path
 
@@ -77,7 +77,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tiny_run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     folder = tmp_path_factory.mktemp("readme")
-    shutil.copytree(tiny_run_folder, folder / "runs" / "first")
+    shutil.copytree(tiny_run_folder, folder / "runs" / "mg")
     shutil.copy(tiny_run_folder.parent / "mlflow.db", folder)
     return Place(folder)
 
@@ -148,7 +148,7 @@ def test_every_command_does_what_the_readme_says(place: Place) -> None:
     (window,) = [text for command, text in told.items() if command.startswith("screen window")]
     assert "Li6PS5Cl" in window
     assert len({path.read_bytes()[:4] for path in place.folder.glob("*.png")}) == 1
-    assert [path.name for path in (place.folder / "runs" / "first" / "validation").iterdir()]
+    assert [path.name for path in (place.folder / "runs" / "mg" / "validation").iterdir()]
 
 
 def test_the_tests_that_ci_runs_are_those_of_the_readme() -> None:

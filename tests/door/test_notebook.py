@@ -24,7 +24,7 @@ from screening.tracking.session import QUIET
 @pytest.fixture(scope="module")
 def folder(tiny_run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("notebook")
-    shutil.copytree(tiny_run_folder, made / "runs" / "first")
+    shutil.copytree(tiny_run_folder, made / "runs" / "notebook")
     shutil.copy(tiny_run_folder.parent / "mlflow.db", made)
     return made
 
@@ -39,7 +39,7 @@ def printed(folder: Path) -> list[str]:
 
 @pytest.fixture
 def run(printed: list[str], folder: Path) -> StoredRun:
-    return load_run(folder / "runs" / "first")
+    return load_run(folder / "runs" / "notebook")
 
 
 @pytest.mark.slow

@@ -8,9 +8,10 @@ import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 
+from screening.config import Settings
 from screening.errors import UserError
 from screening.quantities.table import ranked
-from screening.report.ranking_figure import check_plot_file, main, plot_ranking, ranking_figure, read_rows
+from screening.report.ranking_figure import check_plot_file, main, plot_ranking, plot_title, ranking_figure, read_rows
 
 DOCS = Path(__file__).parents[2] / "docs"
 ADHESION, BARRIER, DRIVING_FORCE, HULL = range(4)
@@ -163,3 +164,10 @@ def test_the_picture_of_the_readme_is_made_from_the_table_of_the_example(tmp_pat
     main([str(DOCS / "example-ranking.csv"), str(picture), "--title", "quick"])
     assert "<!-- quick -->" in picture.read_text(encoding="utf-8")
     assert (DOCS / "example-ranking.png").stat().st_size < 150_000
+
+
+def test_the_title_says_what_was_screened_with_what():
+    settings = Settings(preset="quick", host="LiTaO3")
+    assert plot_title(settings, "mlip:chgnet") == "LiTaO3 on NCM811, chgnet, preset quick"
+    both = plot_title(settings, "mlip:chgnet", "dft:vasp-pbe+u:kim2026")
+    assert both == "LiTaO3 on NCM811, chgnet, vasp-pbe+u:kim2026, preset quick"

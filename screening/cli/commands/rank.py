@@ -85,7 +85,7 @@ class RankOptions(_RunAndWeights):
 def rank_command(options: RankOptions) -> None:
     """Print a run's ranking again from its stored records; its files stay as they are unless --write is given."""
     from screening.report.console import make_console
-    from screening.report.ranking_figure import check_plot_file, plot_ranking
+    from screening.report.ranking_figure import check_plot_file, plot_ranking, plot_title
     from screening.report.table import print_ranking
 
     if options.plot is not None:
@@ -94,8 +94,8 @@ def rank_command(options: RankOptions) -> None:
     ranking = rank(**(asked(options, rank) | thresholds_of(options) | {"run": stored}))
     title = f"{stored.folder.name} ({stored.summary['status']})"
     if options.plot is not None:
-        kinds = " and ".join(filter(None, (ranking.fidelity, ranking.reference)))
-        plot_ranking(ranking.flat(), options.plot, title=f"{title}: {kinds}")
+        drawn = plot_title(stored.settings, ranking.fidelity, ranking.reference)
+        plot_ranking(ranking.flat(), options.plot, title=drawn)
     if options.as_json:
         typer.echo(json.dumps(ranking_document(stored, ranking), indent=2, allow_nan=False))
         return
