@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -79,12 +81,16 @@ def check_plot_file(path: Path) -> None:
     Raises
     ------
     UserError
-        For another kind of file than `FORMATS`, and for a folder that does not exist.
+        For another kind of file than `FORMATS`, a folder in its place, and a folder that is not there or not writable.
     """
     if path.suffix.lower().lstrip(".") not in FORMATS:
         raise UserError(f"cannot draw {path}: a plot is written as {', '.join(FORMATS)}; name it ranking.png.")
     if not path.parent.is_dir():
         raise UserError(f"the folder of {path} does not exist; create it or choose another --plot.")
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file for the plot, such as {path / 'ranking.png'}.")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"nothing can be written into the folder of {path}; choose another --plot.")
 
 
 def plot_ranking(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str = "") -> None:
@@ -101,7 +107,10 @@ def plot_ranking(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str = 
     kind = path.suffix.lower().lstrip(".")
     # one ranking, one file: no time of day, no random names
     dateless = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
-    with replacing(path) as file, mpl.rc_context({"svg.hashsalt": "coatscreen"}):
+    # a dollar in a name is no formula, and a letter that the font lacks is drawn as a box
+    look: Any = {"svg.hashsalt": "coatscreen", "text.parse_math": False}
+    with replacing(path) as file, mpl.rc_context(look), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         ranking_figure(rows, title=title).savefig(file, dpi=120, format=kind, metadata=dateless)
 
 

@@ -171,3 +171,15 @@ def test_the_title_says_what_was_screened_with_what():
     assert plot_title(settings, "mlip:chgnet") == "LiTaO3 on NCM811, chgnet, preset quick"
     both = plot_title(settings, "mlip:chgnet", "dft:vasp-pbe+u:kim2026")
     assert both == "LiTaO3 on NCM811, chgnet, vasp-pbe+u:kim2026, preset quick"
+
+
+def test_a_name_with_dollars_or_letters_that_the_font_lacks_is_drawn_as_it_is(rows, tmp_path, recwarn):
+    plot_ranking(rows, tmp_path / "a.png", title="models/a$x^$b on \u4e2d\u6587")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    assert not [warning for warning in recwarn if "Glyph" in str(warning.message)]
+
+
+def test_a_folder_in_the_place_of_the_plot_is_refused_before_anything_is_done(tmp_path):
+    (tmp_path / "d.png").mkdir()
+    with pytest.raises(UserError, match="is a folder"):
+        check_plot_file(tmp_path / "d.png")

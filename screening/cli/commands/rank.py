@@ -93,21 +93,20 @@ def rank_command(options: RankOptions) -> None:
     stored = load_run(options.run)
     ranking = rank(**(asked(options, rank) | thresholds_of(options) | {"run": stored}))
     title = f"{stored.folder.name} ({stored.summary['status']})"
+    if options.as_json:
+        typer.echo(json.dumps(ranking_document(stored, ranking), indent=2, allow_nan=False))
+    else:
+        print_ranking(
+            make_console(),
+            ranking,
+            top=options.top,
+            skipped=stored.skipped,
+            title=title,
+            agreement=ranking.agreement,
+            explain=options.explain,
+            explain_command=own_command("rank", options.run, "--explain"),
+        )
     if options.plot is not None:
         drawn = plot_title(stored.settings, ranking.fidelity, ranking.reference)
         plot_ranking(ranking.flat(), options.plot, title=drawn)
-    if options.as_json:
-        typer.echo(json.dumps(ranking_document(stored, ranking), indent=2, allow_nan=False))
-        return
-    print_ranking(
-        make_console(),
-        ranking,
-        top=options.top,
-        skipped=stored.skipped,
-        title=title,
-        agreement=ranking.agreement,
-        explain=options.explain,
-        explain_command=own_command("rank", options.run, "--explain"),
-    )
-    if options.plot is not None:
-        typer.echo(f"Plot: {options.plot}")
+        typer.echo(f"Plot: {options.plot}", err=options.as_json)
