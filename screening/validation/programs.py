@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -12,6 +13,10 @@ from screening.errors import UserError
 from screening.names import nearest
 from screening.typed.yaml_file import read_yaml
 from screening.validation.protocols import Engine, ValidationSettings
+
+if TYPE_CHECKING:
+    from screening.validation.gpaw.settings import GpawSettings
+    from screening.validation.vasp.settings import VaspSettings
 
 ENGINES = ("vasp", "gpaw")
 
@@ -27,7 +32,8 @@ def load_validation_settings(name: str) -> ValidationSettings:
     Raises
     ------
     UserError
-        For an unknown name, or a file that is malformed.
+        For an unknown name, a file that is malformed, or one that has the name of shipped settings and computes
+        otherwise: fidelities have that name, so that values of both would pass for those of one method.
     """
     known = available_settings()
     path = known.get(name, Path(name))
@@ -35,12 +41,33 @@ def load_validation_settings(name: str) -> ValidationSettings:
         raise UserError(
             f"there are no validation settings {name!r}; {nearest(name, list(known))}, or give a YAML file."
         )
+    settings = _read_current(path)
+    shipped = known.get(settings.name)
+    if name not in known and shipped is not None and _values(_read_current(shipped)) != _values(settings):
+        raise UserError(
+            f"{path} calls itself {settings.name!r}, as shipped settings of other values do; give it a name of its own."
+        )
+    return settings
+
+
+def _values(settings: VaspSettings | GpawSettings) -> Any:
+    """What is computed with, as plain data: without the reasons for it."""
+
+    def stripped(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {key: stripped(value) for key, value in part.items() if key != "why"}
+        return part
+
+    return stripped(settings.model_dump(mode="json"))
+
+
+def _read_current(path: Path) -> VaspSettings | GpawSettings:
     status = path.stat()
     return _read_settings(path, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _read_settings(path: Path, size: int, changed: int) -> ValidationSettings:
+def _read_settings(path: Path, size: int, changed: int) -> VaspSettings | GpawSettings:
     """Settings of a file; thousands of calculations are held against the same ones."""
     try:
         data = read_yaml(path, "correct it or give --settings a name")

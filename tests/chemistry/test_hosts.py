@@ -9,6 +9,8 @@ from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.chemistry.grid import enumerate_candidates
 from screening.chemistry.hosts import host_facts, host_names
 from screening.errors import UserError
+from screening.structures.crystals.crystals import formula_units, load_crystal
+from screening.structures.hops.voids import octahedral_voids
 
 
 @pytest.fixture
@@ -18,7 +20,24 @@ def antimonate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_shipped_hosts_come_smallest_formula_first() -> None:
-    assert host_names() == ["LiNbO3", "LiTaO3", "Li3NbO4"]
+    of_before = ["LiNbO3", "LiTaO3", "Li3NbO4"]
+    assert [name for name in host_names() if name in of_before] == of_before
+    sizes = [sum(host_facts(name).amounts.values()) for name in host_names()]
+    assert sizes == sorted(sizes)
+
+
+@pytest.mark.parametrize("name", host_names())
+def test_what_a_host_states_holds_for_its_crystal(name: str) -> None:
+    """Its formula, its framework and its empty octahedra, each counted in the atoms that its sites make."""
+    facts = host_facts(name)
+    atoms = load_crystal(name)
+    n_fu = formula_units(atoms)
+    assert atoms.symbols.formula.count() == {symbol: n * n_fu for symbol, n in facts.amounts.items()}
+    assert facts.framework_cation in facts.amounts
+    assert facts.framework_cation != "Li"
+    assert facts.cations["Li"] == 1
+    assert sum(facts.cations[site] * n for site, n in facts.n_cations.items()) == 2 * facts.n_oxygen
+    assert facts.n_voids * n_fu == len(octahedral_voids(atoms))
 
 
 def test_facts_follow_from_the_crystal() -> None:

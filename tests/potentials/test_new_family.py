@@ -15,6 +15,7 @@ from toy_inputs import write_inputs
 
 import screening
 from screening.engine.running.store import RecordStore
+from screening.potentials.families.table import MODULES
 
 TOY = "toy-spheres"
 PACKAGE = Path(screening.__file__).parent
@@ -41,6 +42,12 @@ def copy(tmp_path_factory) -> Path:
     shutil.copyfile(TESTS / "potentials" / "test_conformance.py", root / "tests" / "potentials" / "test_conformance.py")
     write_inputs(root)
     return root
+
+
+def test_every_file_of_a_family_has_its_line() -> None:
+    """A file without one is in no list and no test: nobody would ever learn of it."""
+    files = [path.stem for path in (PACKAGE / "potentials" / "families").glob("*.py")]
+    assert sorted(files) == sorted([*MODULES, "__init__", "family", "table"])
 
 
 def python(arguments: list[str], root: Path) -> subprocess.CompletedProcess[str]:

@@ -59,20 +59,30 @@ def test_columns_end_with_their_unit() -> None:
     assert column_name("ratio", "") == "ratio"
 
 
-def test_settings_of_before_are_dumped_as_before() -> None:
-    # summary.yaml of every stored run, and with it the identity of its campaign, holds this
-    assert yaml.safe_dump(RankingSettings().model_dump(mode="json"), sort_keys=False) == (
-        "weights:\n"
-        "  work_of_adhesion: 1.0\n"
-        "  migration_barrier: 1.0\n"
-        "  oxidation_driving_force: 1.0\n"
-        "  e_above_hull: 1.0\n"
-        "max_e_above_hull: null\n"
-        "min_work_of_adhesion: null\n"
-        "max_migration_barrier: null\n"
-        "min_reaction_energy_cathode: null\n"
-        "min_reaction_energy_electrolyte: null\n"
-    )
+OF_BEFORE = """\
+weights:
+  work_of_adhesion: 1.0
+  migration_barrier: 1.0
+  oxidation_driving_force: 1.0
+  e_above_hull: 1.0
+max_e_above_hull: null
+min_work_of_adhesion: null
+max_migration_barrier: null
+min_reaction_energy_cathode: null
+min_reaction_energy_electrolyte: null
+"""
+"""What summary.yaml of stored runs holds under ``ranking``."""
+
+
+def test_settings_of_before_are_dumped_as_before_and_read() -> None:
+    """What is entered in the table later adds lines; none goes, moves or gets another value."""
+    dump = yaml.safe_dump(RankingSettings().model_dump(mode="json"), sort_keys=False)
+    of_before = OF_BEFORE.splitlines()
+    assert [line for line in dump.splitlines() if line in of_before] == of_before
+    added = [line.split(":")[0].strip() for line in dump.splitlines() if line not in of_before]
+    assert set(added) <= {entry.limit for entry in table.with_threshold()} | {entry.name for entry in table.ranked()}
+    stored = RankingSettings.model_validate(yaml.safe_load(OF_BEFORE))
+    assert all(getattr(stored, entry.limit) is None for entry in table.with_threshold())
 
 
 def test_a_threshold_of_the_table_is_a_setting_with_all_checks_of_settings() -> None:

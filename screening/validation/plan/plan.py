@@ -35,7 +35,7 @@ def plan_jobs(
     Parameters
     ----------
     phases
-        Jobs of the competing phases, from `plan_phases.phase_jobs`.
+        Jobs of the competing phases, from `validation.plan.phases.phase_jobs`.
     only
         Roles that are wanted; all by default.
     static

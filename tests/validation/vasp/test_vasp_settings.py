@@ -65,8 +65,35 @@ def test_every_tag_has_its_reason():
             continue
         for section in [*data["incar"].values(), *data.get("phases", {}).values()]:
             for tag, explained in section.items():
+                assert isinstance(explained, dict), (name, tag, "has a value alone; write {value: ..., why: ...}")
                 assert set(explained) == {"value", "why"}, (name, tag)
                 assert len(explained["why"]) > 8, (name, tag)
+
+
+def test_a_shipped_file_is_called_as_it_calls_itself():
+    # the fidelity of what is computed has the name inside, and --settings looks for the file of that name
+    assert {path.stem: load_validation_settings(path.stem).name for path in available_settings().values()} == {
+        path.stem: path.stem for folder in ("vasp", "gpaw") for path in asset("configs", folder).glob("*.yaml")
+    }
+
+
+def test_a_users_settings_cannot_pass_for_shipped_ones_of_another_content(tmp_path, kim):
+    shipped = asset("configs", "vasp", "kim2026.yaml")
+    copy = tmp_path / "mine.yaml"
+    copy.write_text("# copied\n" + shipped.read_text())
+    assert load_validation_settings(str(copy)) == kim
+    data = yaml.safe_load(shipped.read_text())
+    data["incar"]["all"]["ENCUT"]["why"] = "for a reason of one's own"
+    copy.write_text(yaml.safe_dump(data))
+    assert load_validation_settings(str(copy)).name == "kim2026"
+    data["incar"]["all"]["ENCUT"]["value"] = 520
+    copy.write_text(yaml.safe_dump(data))
+    with pytest.raises(UserError, match=r"mine\.yaml calls itself 'kim2026', .* give it a name of its own") as caught:
+        load_validation_settings(str(copy))
+    assert len(str(caught.value).splitlines()) == 1
+    data["name"] = "mine"
+    copy.write_text(yaml.safe_dump(data))
+    assert load_validation_settings(str(copy)).name == "mine"
 
 
 def test_every_element_of_the_competing_phases_has_a_potential(kim, mp):
