@@ -6,8 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from ase import Atoms
 
@@ -19,7 +21,7 @@ from screening.campaign.request import Campaign
 from screening.campaign.rerank import data_used, rank_with_dft
 from screening.campaign.stages.screen import screen_candidates, stage_of
 from screening.campaign.stages.screened import Screened, Screening
-from screening.campaign.summary import write_summary
+from screening.campaign.summary import read_summary_file, write_summary
 from screening.engine.running.queue import run_flows
 from screening.engine.running.records import PotentialId, package_versions
 from screening.engine.running.runlock import run_lock
@@ -27,6 +29,7 @@ from screening.engine.running.store import RecordStore
 from screening.engine.running.whereabouts import STORE, SUMMARY
 from screening.engine.running.workforce import Workforce
 from screening.errors import UserError
+from screening.files import read_received, write_text
 from screening.potentials.registry import load_potential
 from screening.process.stopping import Stopped, not_interrupted, was_stopped
 from screening.process.threads import thread_count
@@ -51,12 +54,25 @@ def execute(campaign: Campaign, on_progress: Callable[[CampaignProgress], None] 
     with run_lock(campaign.out):
         store = RecordStore(campaign.out / STORE)
         started = time.time()
-        with _end_recorded(campaign):
+        watched = _Watched(on_progress or (lambda progress: None))
+        with _end_recorded(campaign, watched):
             _record_start(campaign)
-            ranking, screened = _compute(campaign, store, on_progress)
+            ranking, screened = _compute(campaign, store, watched)
             with not_interrupted():  # seconds: what is computed is also said to be
                 _record_finish(campaign, store, ranking, screened, wall_s=time.time() - started)
     return ranking
+
+
+@dataclass
+class _Watched:
+    """Passes progress on, and remembers how many tasks were computed rather than answered from the store."""
+
+    tell: Callable[[CampaignProgress], None]
+    n_computed: int = 0
+
+    def __call__(self, progress: CampaignProgress) -> None:
+        self.n_computed = progress.tasks_done
+        self.tell(progress)
 
 
 def _record_start(campaign: Campaign) -> None:
@@ -100,29 +116,44 @@ def _record_finish(
 
 
 @contextmanager
-def _end_recorded(campaign: Campaign) -> Iterator[None]:
-    """Write down how a run ended that does not reach its end: stopped (the same command continues it) or failed."""
+def _end_recorded(campaign: Campaign, watched: _Watched) -> Iterator[None]:
+    """Write down how a run ended that does not reach its end: stopped (the same command continues it) or failed.
+
+    A finished run of which nothing was computed anew is as finished as it was, whatever broke off the call.
+    """
+    finished = _finished_summary(campaign.out / SUMMARY)
     try:
         yield
     except BaseException as error:
         stopped = was_stopped(error) or stops_the_run(error)
         in_words = isinstance(error, Stopped | UserError)
         reason = str(error) if in_words else f"{type(error).__name__}: {error}".rstrip(": ")
+        as_it_was = finished is not None and watched.n_computed == 0
         with not_interrupted():
             try:
-                write_summary(
-                    campaign.out / SUMMARY, status=STOPPED if stopped else FAILED, reason=reason, ended=_now()
-                )
+                if finished is not None and as_it_was:
+                    write_text(campaign.out / SUMMARY, finished)
+                else:
+                    status = STOPPED if stopped else FAILED
+                    write_summary(campaign.out / SUMMARY, status=status, reason=reason, ended=_now())
             except (OSError, UserError) as second:
                 # a disk that is full is full for the summary too, and the first error says so
                 level = logging.INFO if stops_the_run(error) else logging.WARNING
                 logger.log(level, "%s could not be updated: %s", campaign.out / SUMMARY, second)
-            track_status(campaign.out, campaign.identity, "KILLED" if stopped else "FAILED")
+            ended = "FINISHED" if as_it_was else "KILLED" if stopped else "FAILED"
+            track_status(campaign.out, campaign.identity, ended)
         raise
 
 
+def _finished_summary(path: Path) -> str | None:
+    """The summary of a run that is finished, as it stands in its file; None for any other run."""
+    if not path.exists() or read_summary_file(path).get("status") != FINISHED:
+        return None
+    return read_received(path)
+
+
 def _compute(
-    campaign: Campaign, store: RecordStore, on_progress: Callable[[CampaignProgress], None] | None
+    campaign: Campaign, store: RecordStore, on_progress: Callable[[CampaignProgress], None]
 ) -> tuple[Ranking, Screened]:
     queue = partial(
         run_flows,
@@ -139,7 +170,7 @@ def _compute(
         stage_of=stage_of,
         expected=campaign.cost,
         workers=campaign.workers,
-        tell=on_progress or (lambda progress: None),
+        tell=on_progress,
     )
     run.say("loading the potential and letting it relax LiNbO3")
     potential = load_potential(campaign.settings.potential, campaign.device)

@@ -15,6 +15,7 @@ from screening.errors import UserError
 
 if TYPE_CHECKING:
     from screening.campaign.load import StoredRun
+    from screening.validation.folders.folders import Write
     from screening.validation.jobs import Manifest
     from screening.validation.plan.screened import Plan
     from screening.validation.protocols import Engine, ValidationSettings
@@ -119,25 +120,36 @@ def validate(options: ValidateOptions) -> Validation:
     from screening.validation.runner import run_jobs
 
     roles = None if options.only is None else roles_of(comma_separated(options.only))
-    settings, engine = _program(options)
+    program = _program(options)
+    settings = program.settings
     stored = load_run(options.run)
     chosen = choose(stored, names=split_names(options.candidates), top=options.top)
     root = Path(options.out) if options.out is not None else stored.folder / "validation" / settings.name
     check_root(root, stored.folder, settings)
     plan = plan_validation(stored, settings, chosen, only=roles, static=options.static)
     with run_lock(root):
-        written = _write(plan, root, stored, settings, options.command)
+        written = _write(plan, root, stored, program)
         if options.on_written is not None:
             options.on_written(written)
-        if engine is not None:
+        if program.engine is not None:
             is_limited = options.max_atoms is None and settings.engine == "gpaw"
             limit = GPAW_MAX_ATOMS if is_limited else options.max_atoms
-            written.outcomes.extend(run_jobs(plan.jobs, engine, root, max_atoms=limit, on_event=options.on_event))
+            outcomes = run_jobs(plan.jobs, program.engine, root, max_atoms=limit, on_event=options.on_event)
+            written.outcomes.extend(outcomes)
     return written
 
 
-def _program(options: ValidateOptions) -> tuple[ValidationSettings, Engine | None]:
-    """Settings, and what runs the jobs where that is wanted and possible: asked before anything is written."""
+@dataclass(frozen=True)
+class _Program:
+    """What computes: its settings, what writes the inputs of one job, and what runs jobs, where that is wanted."""
+
+    settings: ValidationSettings
+    write: Write
+    engine: Engine | None
+
+
+def _program(options: ValidateOptions) -> _Program:
+    """What computes, found before anything is written: what is missing must leave no folder half written."""
     from screening.validation.programs import make_engine
 
     if options.top is not None and options.candidates is not None:
@@ -146,10 +158,10 @@ def _program(options: ValidateOptions) -> tuple[ValidationSettings, Engine | Non
     if options.command is not None and not options.run_jobs:
         raise UserError("--command starts VASP, which only --run does; add --run or leave --command out.")
     if not options.run_jobs:
-        return settings, None
+        return _Program(settings, _writer(settings), None)
     engine = make_engine(settings, command=options.command)
     engine.check()
-    return settings, engine
+    return _Program(settings, _writer(settings), engine)
 
 
 def split_names(names: Names | None) -> list[str]:
@@ -208,7 +220,7 @@ def check_root(root: Path, run: Path, settings: ValidationSettings) -> None:
         raise UserError(f"{root} is not empty and is no validation folder; choose another --out.")
 
 
-def _write(plan: Plan, root: Path, stored: StoredRun, settings: ValidationSettings, command: str | None) -> Validation:
+def _write(plan: Plan, root: Path, stored: StoredRun, program: _Program) -> Validation:
     """Write job folders and the manifest."""
     from screening.campaign.validate import potential_records
     from screening.validation.folders.folders import state_of
@@ -222,16 +234,16 @@ def _write(plan: Plan, root: Path, stored: StoredRun, settings: ValidationSettin
         root,
         plan.jobs,
         run=stored.folder,
-        settings=settings,
+        settings=program.settings,
         mlip_fidelity=potential_records(stored)[0].fidelity,
         missing=plan.missing,
         kept=kept,
     )
-    write_jobs(plan.jobs, root, _writer(settings), lambda: make_engine(settings, command=command))
+    write_jobs(plan.jobs, root, program.write, lambda: program.engine or make_engine(program.settings))
     return Validation(folder=root, manifest=manifest, missing=plan.missing, kept=kept)
 
 
-def _writer(settings: ValidationSettings) -> Callable[..., None]:
+def _writer(settings: ValidationSettings) -> Write:
     """What writes the inputs of one job; VASP's need no engine and none of its packages."""
     from screening.validation.programs import make_engine
     from screening.validation.vasp.inputs import write_vasp_inputs

@@ -88,8 +88,9 @@ def track(
 
 
 def track_status(folder: Path, identity: Mapping[str, Any], status: str, *, name: str | None = None) -> bool:
-    """Open the campaign's parent run before computing (``"RUNNING"``) or mark it ``"FAILED"`` or ``"KILLED"``.
+    """Open the campaign's parent run before computing (``"RUNNING"``), or mark it ``"FAILED"`` or ``"KILLED"``.
 
+    A finished one that was opened and broke off before anything was computed anew is marked ``"FINISHED"`` again.
     Parameters and return value are those of `track`.
     """
     with never_fatal(folder) as outcome:

@@ -184,6 +184,14 @@ def test_missing_package_is_one_sentence(package, arguments, words, run, monkeyp
     assert sorted(run.iterdir()) == before
 
 
+def test_inputs_that_need_a_missing_package_leave_no_folder_half_written(run, monkeypatch):
+    monkeypatch.setattr("screening.validation.gpaw.engine.find_spec", lambda name: None)
+    before = sorted(run.rglob("*"))
+    with pytest.raises(UserError, match="GPAW is not installed"):
+        invoke(run, "--engine", "gpaw")
+    assert sorted(run.rglob("*")) == before
+
+
 @pytest.mark.parametrize("broken", [True, False])
 def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, tmp_path, monkeypatch):
     from screening.validation.gpaw import engine as gpaw_engine
