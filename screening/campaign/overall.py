@@ -50,7 +50,7 @@ class CampaignProgress:
 
 
 class RunQueue(Protocol):
-    """`engine.queue.run_flows` with everything bound but this."""
+    """`engine.running.queue.run_flows` with everything bound but this."""
 
     def __call__(
         self, flows: Mapping[str, Flow[T]], /, *, on_progress: Callable[[Progress], None]

@@ -2,7 +2,7 @@
 
 The search goes in rounds: when putting host cations back into a doped winner leads the pristine interface lower, that
 interface becomes the parent and all candidates search again from it, so that nobody is better bound only because its
-search found a better coating. The flows only compute energies; `adhesion_records.py` turns the outcomes of all
+search found a better coating. The flows only compute energies; `adhesion.records` turns the outcomes of all
 candidates into records, because the substrate reference at one (y, vacancy order) is shared by everybody.
 """
 

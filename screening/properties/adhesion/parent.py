@@ -40,7 +40,7 @@ class ParentInterface:
     geometry
         Millers, strain, area, planes, ... as `find_parents` reported them.
     registry, gap
-        Lateral shift (fractions, see `structures.interface.shift`) and initial gap (A) that were chosen.
+        Lateral shift (fractions, see `two_slabs.shift`) and initial gap (A) that were chosen.
     coating
         The pristine coating slab alone in the lowest arrangement that was found.
     scan

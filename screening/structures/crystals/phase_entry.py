@@ -1,6 +1,6 @@
 """A crystal structure as an entry of datasets/phases: space group, lattice and Wyckoff positions.
 
-The way back of `structures.phases`: `screen phases entry FILE` prints what a user would otherwise type by hand.
+The way back of `crystals.phases`: `screen phases entry FILE` prints what a user would otherwise type by hand.
 """
 
 from __future__ import annotations
