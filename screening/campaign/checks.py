@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -166,7 +168,7 @@ def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 
 
 def check_writable(folder: Path, option: str) -> None:
-    """Refuse a folder that is not there and cannot be made, or is there and cannot be written; nothing is tried.
+    """Refuse a folder that is not there and cannot be made, or is there and cannot be written; nothing stays there.
 
     Raises
     ------
@@ -183,3 +185,9 @@ def check_writable(folder: Path, option: str) -> None:
         raise UserError(f"{nearest_one} is a file, so {folder} cannot be a folder; choose another {option}.")
     if not os.access(nearest_one, os.W_OK | os.X_OK):
         raise UserError(f"{folder} cannot be written: {nearest_one} is read-only for you; choose another {option}.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest_one):  # of no name, as Linux makes it: nobody sees it come and go
+            pass
+    except OSError as error:  # whatever else is wrong with a disk (it is full) is said by what writes
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(f"{folder} cannot be written ({error.strerror}); choose another {option}.") from error

@@ -37,6 +37,10 @@ class StoredRun:
     skipped: list[dict[str, Any]] = field(default_factory=list)
     summary: dict[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        status = self.summary.get("status", "status unknown")
+        return f"<run of {len(self.candidates)} candidates in {self.folder}, {status}, {len(self.records)} records>"
+
     def structures(self) -> dict[str, Atoms]:
         """Relaxed cells by name, ``<candidate>/bulk``, ``<candidate>/interface-y1-order0``, ...; none before its end.
 
@@ -45,10 +49,12 @@ class StoredRun:
         Raises
         ------
         UserError
-            Names a file that cannot be read.
+            When the folder of the run is gone, or a file cannot be read; names it.
         """
         from screening.structures.files.structure_file import read_structure
 
+        if not self.folder.is_dir():
+            raise UserError(f"{self.folder} is not there (any more); load the run again, from where it is.")
         top = self.folder / STRUCTURES
         return {str(path.relative_to(top).with_suffix("")): read_structure(path) for path in sorted(top.rglob("*.cif"))}
 

@@ -7,17 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.defaults import DATA
-from screening.door.typed import PathLike, as_paths
+from screening.door.given import PATHS, checked
+from screening.door.typed import PathLike, as_paths, as_text
 
 if TYPE_CHECKING:
     from screening.validation.ingest.ingest import IngestReport
 
 
+@checked(paths=PATHS)
 def ingest(
     paths: PathLike | Sequence[PathLike],
     *,
     data: PathLike = DATA,
-    settings: str | None = None,
+    settings: PathLike | None = None,
     accept_method: bool = False,
     allow_simulated: bool = False,
 ) -> IngestReport:
@@ -50,5 +52,5 @@ def ingest(
     from screening.validation.ingest.ingest import IngestRules
     from screening.validation.ingest.ingest import ingest as take_in
 
-    options = IngestRules(settings=settings, allow_simulated=allow_simulated, accept_method=accept_method)
+    options = IngestRules(settings=as_text(settings), allow_simulated=allow_simulated, accept_method=accept_method)
     return take_in(as_paths(paths), Path(data), options)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.defaults import VALIDATION
+from screening.door.given import checked
 from screening.door.typed import Names, PathLike
 from screening.errors import UserError
 
@@ -16,11 +18,12 @@ if TYPE_CHECKING:
     from screening.validation.label import Labelled
 
 
+@checked()
 def label(
     structures: PathLike | Mapping[str, Atoms],
     out: PathLike,
     *,
-    settings: str = VALIDATION["gpaw"],
+    settings: PathLike = VALIDATION["gpaw"],
     only: Names | None = None,
     charge: int = 0,
     slab: bool = False,
@@ -57,10 +60,10 @@ def label(
     from screening.validation.gpaw.settings import GpawSettings
     from screening.validation.programs import load_validation_settings, make_engine
 
-    chosen = load_validation_settings(settings)
+    chosen = load_validation_settings(os.fspath(settings))
     if not isinstance(chosen, GpawSettings):
         raise UserError(f"{settings} are settings of {chosen.engine}; label computes with GPAW, give gpaw-pbe.")
-    found = dict(structures) if isinstance(structures, Mapping) else labels.named_structures(Path(structures))
+    found = _own(structures) if isinstance(structures, Mapping) else labels.named_structures(Path(structures))
     found = labels.only(found, [only] if isinstance(only, str) else only or [])
     if max_atoms is not None:
         found = {name: atoms for name, atoms in found.items() if len(atoms) <= max_atoms}
@@ -75,3 +78,21 @@ def label(
         slab=slab,
         on_done=on_done or (lambda name, outcome: None),
     )
+
+
+def _own(structures: Mapping[str, Atoms]) -> dict[str, Atoms]:
+    """Structures that a notebook holds.
+
+    Raises
+    ------
+    UserError
+        For none, or what is not `ase.Atoms` by name.
+    """
+    from ase import Atoms
+
+    if not structures:
+        raise UserError("structures is empty; give a mapping of names to ase.Atoms, or a file.")
+    for name, atoms in structures.items():
+        if not isinstance(name, str) or not isinstance(atoms, Atoms):
+            raise UserError(f"structures holds {type(atoms).__name__} by the name {name!r}; give ase.Atoms by text.")
+    return dict(structures)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from screening.defaults import DEVICE, POTENTIAL
+from screening.door.given import KINDS, checked, lasting
 from screening.door.typed import PathLike
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ AnyRun = PathLike | InFolder
 """A run by its folder, by its name below runs/, or as what `screen` or `load_run` returned."""
 
 
+@checked()
 def load_run(run: AnyRun) -> StoredRun:
     """A run's settings, candidates, records and structures, read from its folder; nothing is computed.
 
@@ -43,10 +46,11 @@ def load_run(run: AnyRun) -> StoredRun:
 
     if isinstance(run, StoredRun):
         return run
-    return read(run.folder if isinstance(run, InFolder) else find_run(Path(run)))
+    return read(lasting(run.folder if isinstance(run, InFolder) else find_run(Path(run))))
 
 
-def load_potential(name: str = POTENTIAL, device: str = DEVICE, *, self_check: bool = True) -> Potential:
+@checked(name=KINDS["potential"])
+def load_potential(name: PathLike = POTENTIAL, device: str = DEVICE, *, self_check: bool = True) -> Potential:
     """A potential by its name, as `screen` uses it: energies, forces and stresses of batches of atoms.
 
     Parameters
@@ -65,4 +69,4 @@ def load_potential(name: str = POTENTIAL, device: str = DEVICE, *, self_check: b
     """
     from screening.potentials.registry import load_potential as load
 
-    return load(name, device, self_check=self_check)
+    return load(os.fspath(name), device, self_check=self_check)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.defaults import DEVICE, POTENTIAL
+from screening.door.given import FILE_TO_WRITE, checked, lasting, refuse_in_starting_process
 from screening.door.typed import Names, PathLike, as_path, comma_separated
+from screening.errors import UserError
 
 if TYPE_CHECKING:
     from screening.engine.running.progress import Progress
@@ -36,7 +39,8 @@ class ListedPhase:
     source: str
 
 
-def list_phases(elements: Names, potential: str = POTENTIAL) -> list[ListedPhase]:
+@checked()
+def list_phases(elements: Names, potential: PathLike = POTENTIAL) -> list[ListedPhase]:
     """Listed phases of a chemical system with the shipped energies of a potential.
 
     Parameters
@@ -57,7 +61,7 @@ def list_phases(elements: Names, potential: str = POTENTIAL) -> list[ListedPhase
     from screening.structures.crystals.phases import load_phases
 
     facts = load_phases(read_elements(comma_separated(elements)))
-    loaded = load_potential(potential, "cpu", self_check=False)
+    loaded = load_potential(os.fspath(potential), "cpu", self_check=False)
     energies = shipped_energies(PotentialId(loaded.name, loaded.checkpoint_sha256))
     known = {phase.name: energies.get(phase.name) for phase in facts}
     return [
@@ -72,8 +76,9 @@ def list_phases(elements: Names, potential: str = POTENTIAL) -> list[ListedPhase
     ]
 
 
+@checked(out=FILE_TO_WRITE)
 def build_phases(
-    potential: str = POTENTIAL,
+    potential: PathLike = POTENTIAL,
     *,
     out: PathLike | None = None,
     work: PathLike | None = None,
@@ -106,17 +111,36 @@ def build_phases(
     from screening.properties.stability.phase_build import build_energies
     from screening.properties.stability.phase_files import shipped_path
 
-    target = shipped_path(potential) if out is None else Path(out)
+    refuse_in_starting_process()
+    name = os.fspath(potential)
+    target = shipped_path(name) if out is None else Path(out)
     check_workers(workers, available_cores())
+    check_target(target)
     return build_energies(
-        Workforce(potential_name=potential, device=device, workers=workers or available_cores()),
+        Workforce(potential_name=name, device=device, workers=workers or available_cores()),
         target,
-        work=Path("runs") / f"phases-{potential.replace(':', '-')}" if work is None else Path(work),
+        work=lasting(Path("runs") / f"phases-{name.replace(':', '-')}") if work is None else Path(work),
         start=as_path(start),
         on_progress=on_progress,
     )
 
 
+def check_target(target: Path) -> None:
+    """Refuse a file of energies that could not be written in the end, before hours are spent on them.
+
+    Raises
+    ------
+    UserError
+        Says what stands in its place.
+    """
+    from screening.campaign.checks import check_writable
+
+    if target.is_dir():
+        raise UserError(f"{target} is a folder; give --out a file, such as {target / 'energies.json'}.")
+    check_writable(target.parent, "--out")
+
+
+@checked()
 def phase_entry(structure: PathLike, source: str, name: str | None = None) -> dict[str, Any]:
     """A structure as an entry for datasets/phases.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from screening.door.given import checked
 from screening.door.load import AnyRun, load_run
 from screening.door.typed import PathLike, as_path
 from screening.errors import UserError
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from screening.quantities.settings import RankingSettings
 
 
+OPTIONS = ("weights", "fidelity", "correction", "write")
+"""Parameters of `rank` that are no thresholds."""
+
+
+@checked()
 def rank(
     run: AnyRun,
     *,
@@ -86,7 +92,7 @@ def ranking_settings(
     given = {name: value for name, value in thresholds.items() if value is not None}
     for name in thresholds:
         if name not in known:
-            raise UserError(f"there is no threshold {name!r}; {nearest(name, known)}.")
+            raise UserError(f"there is no threshold or option {name!r}; {nearest(name, [*known, *OPTIONS])}.")
     merged = dict(base.weights) | (parse_weights(weights or "") if isinstance(weights, str | None) else dict(weights))
     named = {"weights": "--weights"} | {name: f"--{name.replace('_', '-')}" for name in given}
     try:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.defaults import DEVICE, EPOCHS, HELD_OUT, MODELS_FOLDER, POTENTIAL
+from screening.door.given import PATHS, checked
 from screening.door.keywords import takes
 from screening.door.load import AnyRun, load_run
 from screening.door.typed import PathLike, as_paths
@@ -26,7 +28,7 @@ class RetrainOptions:
 
     data: PathLike | Sequence[PathLike]
     _: KW_ONLY
-    potential: str = POTENTIAL
+    potential: PathLike = POTENTIAL
     fidelity: str | None = None
     held_out: float | str | Sequence[str] = HELD_OUT
     run: AnyRun | None = None
@@ -42,6 +44,7 @@ class RetrainOptions:
     on_epoch: Callable[[Epoch], None] | None = None
 
 
+@checked(data=PATHS)
 @takes(RetrainOptions)
 def retrain(options: RetrainOptions) -> Retrained:
     """Fine-tune a potential on DFT data, or with few frames and `run` fit a linear correction; as `screen retrain`.
@@ -97,7 +100,7 @@ def retrain(options: RetrainOptions) -> Retrained:
     check_training(options)
     settings = RetrainSettings(
         data=tuple(as_paths(options.data)),
-        potential=options.potential,
+        potential=os.fspath(options.potential),
         models=Path(options.models),
         name=options.name,
         fidelity=options.fidelity,

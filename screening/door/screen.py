@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from screening.defaults import DEVICE
+from screening.door.given import checked, lasting, refuse_in_starting_process, said
 from screening.door.keywords import takes
-from screening.door.typed import Names, Numbers, PathLike, as_path, comma_separated, typed_numbers
+from screening.door.typed import Names, Numbers, PathLike, as_path, as_text, comma_separated, typed_numbers
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,9 +36,9 @@ class ScreenOptions:
     host: str | None = None
     cathode: str | None = None
     soc: Numbers | None = None
-    potential: str | None = None
+    potential: PathLike | None = None
     preset: str | None = None
-    phases: str | None = None
+    phases: PathLike | None = None
     seed: int | None = None
     config: PathLike | None = None
     device: str = DEVICE
@@ -107,7 +108,9 @@ class ScreenResult:
         """
         from screening.campaign.execute import execute
 
-        self._ranking = execute(self.campaign, on_progress)
+        refuse_in_starting_process()
+        with said():
+            self._ranking = execute(self.campaign, on_progress)
         return self
 
     def load(self) -> StoredRun:
@@ -117,6 +120,7 @@ class ScreenResult:
         return load_run(self)
 
 
+@checked()
 @takes(ScreenOptions)
 def screen(options: ScreenOptions) -> ScreenResult:
     """Screen dopants: relax, compute adhesion, barrier and stability, rank; the same as `screen run`.
@@ -172,6 +176,8 @@ def screen(options: ScreenOptions) -> ScreenResult:
     from screening.campaign.prepare import prepare
     from screening.process.threads import limit_threads
 
+    if not options.dry_run:
+        refuse_in_starting_process()
     limit_threads()
     campaign = prepare(
         dopants=comma_separated(options.dopants),
@@ -183,7 +189,7 @@ def screen(options: ScreenOptions) -> ScreenResult:
         workers=options.workers,
         overrides=overrides(options),
     )
-    result = ScreenResult(campaign)
+    result = ScreenResult(replace(campaign, out=lasting(campaign.out)))
     return result if options.dry_run else result.compute(options.on_progress)
 
 
@@ -212,7 +218,9 @@ def overrides(options: ScreenOptions) -> dict[str, Any]:
     """
     from screening.config import parse_soc
 
-    given = {name: getattr(options, name) for name in ("site", "cathode", "potential", "seed")}
+    given = {name: getattr(options, name) for name in ("site", "cathode", "seed")} | {
+        "potential": as_text(options.potential)
+    }
     named: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if options.host is not None:
         crystal, _, variant = options.host.partition(":")
@@ -220,7 +228,7 @@ def overrides(options: ScreenOptions) -> dict[str, Any]:
             raise UserError(f"there is no variant {variant!r} of a host; write {crystal} or {crystal}:congruent.")
         named |= {"host": crystal, "congruent": variant == "congruent"}
     if options.phases is not None:
-        named["stability"] = {"phases": options.phases}
+        named["stability"] = {"phases": as_text(options.phases)}
     if options.soc is not None:
         named["adhesion"] = {"soc": parse_soc(typed_numbers(options.soc, "soc"))}
     return named

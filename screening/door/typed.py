@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from numbers import Integral, Real
 from pathlib import Path
@@ -26,6 +26,11 @@ def as_path(value: PathLike | None) -> Path | None:
     return None if value is None else Path(value)
 
 
+def as_text(value: PathLike | None) -> str | None:
+    """A name, or the path of a file in its place, as text; None for None."""
+    return None if value is None else os.fspath(value)
+
+
 def as_paths(value: PathLike | Iterable[PathLike]) -> list[Path]:
     """One path or several, as a list."""
     return [Path(value)] if isinstance(value, str | os.PathLike) else [Path(item) for item in value]
@@ -44,9 +49,11 @@ def typed_numbers(value: Numbers, name: str) -> str:
     UserError
         For what is neither a number, text nor a list of these.
     """
+    if getattr(value, "ndim", None) == 0:  # one number of numpy's, as an array
+        return _number(value.item(), name)  # type: ignore[union-attr]
     if isinstance(value, str | Real | Fraction):
         return _number(value, name)
-    if not isinstance(value, Iterable):
+    if not isinstance(value, Iterable) or isinstance(value, bytes | Mapping):
         raise UserError(f"{name} is {value!r}; give a number, a text such as '0-0.25' or '1/12', or a list of these.")
     texts = [_number(item, name) for item in value]
     # 0,1 may be a decimal comma for whoever reads it as text, 0,1.0 is none

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from screening.defaults import VALIDATION
+from screening.door.given import checked
 from screening.door.keywords import takes
 from screening.door.load import AnyRun, load_run
-from screening.door.typed import Names, PathLike, comma_separated
+from screening.door.typed import Names, PathLike, as_text, comma_separated
 from screening.errors import UserError
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class ValidateOptions:
     top: int | None = None
     candidates: Names | None = None
     only: Names | None = None
-    settings: str | None = None
+    settings: PathLike | None = None
     engine: str | None = None
     static: bool = False
     out: PathLike | None = None
@@ -73,6 +74,7 @@ class Validation:
         return [outcome for outcome in self.outcomes if outcome.status == "failed"]
 
 
+@checked()
 @takes(ValidateOptions)
 def validate(options: ValidateOptions) -> Validation:
     """Write everything DFT needs for the best candidates of a run, and run it if wanted; as `screen validate`.
@@ -154,7 +156,7 @@ def _program(options: ValidateOptions) -> _Program:
 
     if options.top is not None and options.candidates is not None:
         raise UserError("--top and --candidates both choose candidates; give one of them.")
-    settings = pick_settings(options.settings, options.engine)
+    settings = pick_settings(as_text(options.settings), options.engine)
     if options.command is not None and not options.run_jobs:
         raise UserError("--command starts VASP, which only --run does; add --run or leave --command out.")
     if not options.run_jobs:

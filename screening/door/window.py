@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from screening.defaults import PHASES, POTENTIAL, VOLTAGE
-from screening.door.typed import Names
+from screening.door.given import checked
+from screening.door.typed import Names, PathLike
 
 if TYPE_CHECKING:
     from screening.chemistry.formula import Formula
@@ -40,6 +42,9 @@ class WindowResult:
     source: str
     voltage: float
     competing: PhaseSet
+
+    def __repr__(self) -> str:
+        return f"<window of {self.window.formula}, {self.reduction:.2f} to {self.oxidation:.2f} V vs Li/Li+>"
 
     @property
     def reduction(self) -> float:
@@ -77,12 +82,13 @@ class WindowResult:
         )
 
 
+@checked()
 def window(
     formula: str,
     partners: Names = (),
     *,
-    potential: str = POTENTIAL,
-    phases: str = PHASES,
+    potential: PathLike = POTENTIAL,
+    phases: PathLike = PHASES,
     substitute: bool = False,
     voltage: float = VOLTAGE,
     on_progress: Callable[[Progress], None] | None = None,
@@ -118,13 +124,14 @@ def window(
     asked = read_formula(formula)
     others = [read_formula(text) for text in ([partners] if isinstance(partners, str) else partners)]
     elements = set(asked.amounts).union(*(other.amounts for other in others))
-    found = compute_phases(elements, potential, source=phases, substitute=substitute, on_progress=on_progress)
+    name, source = os.fspath(potential), os.fspath(phases)
+    found = compute_phases(elements, name, source=source, substitute=substitute, on_progress=on_progress)
     own = [p for p in found.phases if set(p.composition) <= set(asked.amounts) | {"Li"}]
     return WindowResult(
         window=formula_window(formula, own, refused=found.refused),
         partners=others,
-        potential=potential,
-        source=phases,
+        potential=name,
+        source=source,
         voltage=voltage,
         competing=found,
     )

@@ -14,7 +14,7 @@ import pytest
 
 from screening.cli import app, failures
 from screening.errors import CandidateFailed, UserError
-from screening.process import logs
+from screening.process import logs, system_errors
 
 
 def ended(monkeypatch, capfd, error: BaseException) -> tuple[int, str]:
@@ -41,7 +41,7 @@ def ended(monkeypatch, capfd, error: BaseException) -> tuple[int, str]:
     (errno.EMFILE, "ulimit -n"),
     (errno.EIO, "check the disk"),
     (errno.ESTALE, "mount it again"),
-    (errno.EXDEV, failures.DEFAULT),
+    (errno.EXDEV, system_errors.DEFAULT),
 ], ids=lambda v: errno.errorcode[v] if isinstance(v, int) else "")  # fmt: skip
 def test_an_error_of_the_system_names_place_reason_and_remedy(monkeypatch, capfd, number, code_and_words):
     code, text = ended(monkeypatch, capfd, OSError(number, os.strerror(number), "runs/a"))

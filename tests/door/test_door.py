@@ -142,6 +142,8 @@ def test_what_cannot_be_asked_for_is_a_user_error(stored: StoredRun, tmp_path: P
         screen("Mg", x=[None])
     with pytest.raises(UserError, match="there is no run"):
         rank(tmp_path / "nowhere")
+    with pytest.raises(UserError, match="nearest valid name is 'weights'"):
+        rank(stored, weight=2)
     with pytest.raises(UserError, match="'max_e_above_hull'"):
         rank(stored, max_e_above_hul=0.1)
     with pytest.raises(UserError, match="--max-e-above-hull"):
@@ -166,6 +168,30 @@ def test_a_run_is_given_by_folder_or_as_what_was_loaded(stored: StoredRun, monke
     runs = stored.folder.parent
     monkeypatch.chdir(runs)
     assert load_run("first").records == load_run(stored.folder).records == stored.records
+
+
+def test_a_loaded_run_stays_at_its_place(stored: StoredRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(stored.folder.parent)
+    run = load_run(" first ")
+    elsewhere = tmp_path / "other"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert run.folder == stored.folder
+    assert run.structures() == {}
+    rank(run, write=True)
+    assert (stored.folder / "ranking.csv").is_file()
+    assert not (elsewhere / "first").exists()
+    assert not (elsewhere / "runs").exists()
+
+
+def test_a_run_whose_folder_is_gone_has_no_structures(stored: StoredRun) -> None:
+    stored.folder.rename(stored.folder.with_name("second"))
+    with pytest.raises(UserError, match="load the run again"):
+        stored.structures()
+
+
+def test_a_run_is_shown_in_a_line(stored: StoredRun) -> None:
+    assert repr(stored) == f"<run of 2 candidates in {stored.folder}, finished, 8 records>"
 
 
 def test_the_frame_is_what_pandas_reads_from_the_csv(stored: StoredRun, tmp_path: Path) -> None:

@@ -89,6 +89,10 @@ class Ranking:
     correction: dict[str, Any] | None = None
     agreement: tuple[Agreement, ...] = ()
 
+    def __repr__(self) -> str:
+        by = self.fidelity or "nothing"
+        return f"<ranking of {len(self.rows)} candidates by {by}, {len(self.ranked)} of them ranked>"
+
     @property
     def ranked(self) -> tuple[Row, ...]:
         return tuple(row for row in self.rows if row.rank is not None)

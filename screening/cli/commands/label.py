@@ -10,6 +10,7 @@ import typer
 
 from screening.cli.progress import sign_of_life
 from screening.cli.signature import asked, command, defaults
+from screening.door.given import HIGHEST_CHARGE
 from screening.door.label import label
 from screening.errors import CandidateFailed
 
@@ -28,7 +29,9 @@ class LabelOptions:
     only: Annotated[
         list[str] | None, typer.Option("--only", metavar="NAME", help="Names that begin with this; repeatable.")
     ] = USUAL.only
-    charge: Annotated[int, typer.Option("--charge", min=-20, max=20, help="Net charge of each cell, e.")] = USUAL.charge
+    charge: Annotated[
+        int, typer.Option("--charge", min=-HIGHEST_CHARGE, max=HIGHEST_CHARGE, help="Net charge of each cell, e.")
+    ] = USUAL.charge
     slab: Annotated[bool, typer.Option("--slab", help="The third axis holds a vacuum.")] = USUAL.slab
     max_atoms: Annotated[int | None, typer.Option("--max-atoms", min=1, help="Leave out larger cells.")] = (
         USUAL.max_atoms

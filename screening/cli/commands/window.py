@@ -11,6 +11,7 @@ import typer
 
 from screening.cli.progress import sign_of_life
 from screening.cli.signature import asked, command, defaults
+from screening.door.given import HIGHEST_VOLTAGE, LOWEST_VOLTAGE
 from screening.door.known import families
 from screening.door.window import window
 from screening.errors import UserError
@@ -55,7 +56,13 @@ class WindowOptions:
     ] = USUAL.substitute
     voltage: Annotated[
         float,
-        typer.Option("--voltage", min=0.0, max=8.0, help="V of the reactions open to Li.", rich_help_panel=PHYSICS),
+        typer.Option(
+            "--voltage",
+            min=LOWEST_VOLTAGE,
+            max=HIGHEST_VOLTAGE,
+            help="V of the reactions open to Li.",
+            rich_help_panel=PHYSICS,
+        ),
     ] = USUAL.voltage
     plot: Annotated[bool, typer.Option("--plot", help="Write window-FORMULA.png here.", rich_help_panel=OUTPUT)] = False
     json_out: Annotated[
