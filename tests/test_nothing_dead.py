@@ -17,7 +17,6 @@ CALLED_FROM_OUTSIDE = {
     "screening.campaign.ranking.rows.Ranking.to_frame": "for notebooks",
     "screening.potentials.registry.available": "for notebooks: the names that `load_potential` takes",
     "screening.cli.app.main": "the entry point of pyproject.toml",
-    "screening.cli.once.OnceCommand.invoke": "overrides typer's own",
     "screening.process.logs._StandardError.stream": "overrides logging's own",
     "screening.process.logs._StandardError.handleError": "overrides logging's own",
     "screening.process.logs._Once.filter": "overrides logging's own",

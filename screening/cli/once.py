@@ -1,24 +1,17 @@
-"""A command of ours: it refuses an option given twice, of which all but the last would be dropped without a word."""
+"""A command that refuses an option given twice, of which all but the last would be dropped without a word."""
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any
 
 from typer import Context
 from typer.core import TyperCommand
 
-from screening.door.given import as_typed
 from screening.errors import UserError
 
 
 class OnceCommand(TyperCommand):
     """Takes every option once, but for those that may be repeated."""
-
-    def invoke(self, ctx: Context) -> Any:  # type: ignore[override]
-        """Call the command, and let the door take what was typed as it is."""
-        with as_typed():
-            return super().invoke(ctx)
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Parse the arguments.

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeVar, get_type_hints
 
+from screening.door.given import as_typed
 from screening.door.keywords import takes
 
 P = ParamSpec("P")
@@ -24,7 +25,7 @@ def command(options: Callable[P, Options]) -> Callable[[Callable[[Options], R]],
     """
 
     def decorate(function: Callable[[Options], R]) -> Callable[P, R]:
-        called = takes(options)(function)
+        called = takes(options)(as_typed()(function))  # what was typed is refused in its own words
         hints = get_type_hints(options, include_extras=True)
         fields = [p.replace(annotation=hints[name]) for name, p in inspect.signature(options).parameters.items()]
         called.__signature__ = inspect.Signature(fields)  # type: ignore[attr-defined]

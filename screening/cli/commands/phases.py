@@ -10,6 +10,7 @@ import typer
 from screening.cli.once import OnceCommand
 from screening.cli.progress import sign_of_life
 from screening.cli.signature import defaults
+from screening.door.given import as_typed
 from screening.door.known import families
 from screening.door.phases import build_phases, list_phases, phase_entry
 
@@ -21,6 +22,7 @@ phases_app = typer.Typer(
 
 
 @phases_app.command("build", cls=OnceCommand)
+@as_typed()
 def build_command(
     potential: Annotated[str, typer.Option("--potential", help=families.HELP_BRIEFLY)] = USUAL.potential,
     out: Annotated[
@@ -57,6 +59,7 @@ def build_command(
 
 
 @phases_app.command("list", cls=OnceCommand)
+@as_typed()
 def list_command(
     elements: Annotated[str, typer.Argument(metavar="ELEMENTS", help="Chemical system, for example Li,Nb,O.")],
     potential: Annotated[str, typer.Option("--potential", help="Whose shipped energies are shown.")] = USUAL.potential,
@@ -74,6 +77,7 @@ def list_command(
 
 
 @phases_app.command("entry", cls=OnceCommand)
+@as_typed()
 def entry_command(
     structure: Annotated[Path, typer.Argument(metavar="FILE", help="CIF, POSCAR or another structure file.")],
     source: Annotated[str, typer.Option("--source", help="Where the structure is from; it goes into the entry.")],
