@@ -75,7 +75,7 @@ def test_elements_that_the_potential_never_saw() -> None:
 def test_an_element_without_any_competing_phase(monkeypatch: pytest.MonkeyPatch) -> None:
     check_competition([{"Li", "Nb", "O", "Mg"}])
     # of Ru none are listed; predicting some works and takes seconds, so nothing is predicted here
-    monkeypatch.setattr(competing, "_predicted", lambda system, listed: [])
+    monkeypatch.setattr(competing, "predicted_phases", lambda system, listed, **_: [])
     with pytest.raises(UserError, match="no competing phases of Ru are listed or can be predicted"):
         check_competition([{"Li", "Nb", "O", "Mg"}, {"Li", "Nb", "O", "Ru"}])
 
