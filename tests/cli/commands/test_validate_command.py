@@ -216,7 +216,7 @@ def test_gpaw_that_cannot_be_loaded_or_has_no_data_sets_is_one_sentence(broken, 
         ("/some/path/to/vpmdk", True),
         ("mpirun -n 2 /some/path/to/vpmdk", True),
         ("vasp_std", False),
-        ("/opt/vpmdk/bin/vasp_std", False),
+        ("vpmdk/bin/vasp_std", False),
     ],
 )
 def test_what_stands_in_for_vasp_is_known_by_its_program_wherever_it_lies(command, simulated, tmp_path, monkeypatch):
