@@ -1,4 +1,4 @@
-"""How files are written, replaced and fingerprinted: the one place for all of them."""
+"""How files are written, replaced and fingerprinted, and whether they can be: the one place for all of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 import yaml
+
+from screening.errors import UserError
 
 # What a file system says that cannot flush: the data are as safe there as they can be.
 _NO_FSYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
@@ -123,3 +125,31 @@ def _to_disk(file: BinaryIO) -> None:
     except OSError as error:
         if error.errno not in _NO_FSYNC:
             raise
+
+
+def check_writable(folder: Path, option: str) -> None:
+    """Refuse a folder that is not there and cannot be made, or is there and cannot be written; nothing stays there.
+
+    Raises
+    ------
+    UserError
+        Names what stands in the way.
+    """
+    import tempfile  # with all that it imports, which most commands do without
+
+    try:
+        nearest_one = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:
+        raise UserError(f"{folder} cannot be used ({error.strerror}); choose another {option}.") from error
+    if nearest_one == folder and not folder.is_dir():
+        raise UserError(f"{folder} is a file; give {option} a folder.")
+    if not nearest_one.is_dir():
+        raise UserError(f"{nearest_one} is a file, so {folder} cannot be a folder; choose another {option}.")
+    if not os.access(nearest_one, os.W_OK | os.X_OK):
+        raise UserError(f"{folder} cannot be written: {nearest_one} is read-only for you; choose another {option}.")
+    try:
+        with tempfile.TemporaryFile(dir=nearest_one):  # of no name, as Linux makes it: nobody sees it come and go
+            pass
+    except OSError as error:  # whatever else is wrong with a disk (it is full) is said by what writes
+        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(f"{folder} cannot be written ({error.strerror}); choose another {option}.") from error

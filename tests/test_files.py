@@ -14,7 +14,7 @@ import pytest
 import screening
 from screening.campaign.load import read_summary
 from screening.errors import UserError
-from screening.files import naming, read_received, replacing, sha256_of, write_bytes, write_text
+from screening.files import check_writable, naming, read_received, replacing, sha256_of, write_bytes, write_text
 from screening.potentials.model_card import read_card
 from screening.retraining.softening import load_softening
 from screening.validation.jobs import read_manifest
@@ -170,3 +170,21 @@ def test_readers_of_received_folders_do_not_wait_for_a_pipe(name, read, tmp_path
     (tmp_path / name).symlink_to("/dev/zero")
     with pytest.raises(UserError):
         read(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_tried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_writable(tmp_path / "new" / "deeper", "--out")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        check_writable(tmp_path / "file" / "run", "--out")
+    with pytest.raises(UserError, match="file is a file; give --out a folder"):
+        check_writable(tmp_path / "file", "--out")
+    with pytest.raises(UserError, match=r"cannot be used .*; choose another --out"):
+        check_writable(tmp_path / ("x" * 5000), "--out")
+    # the superuser may write everywhere
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)
+    with pytest.raises(UserError, match="read-only for you; choose another --out"):
+        check_writable(tmp_path / "new", "--out")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]

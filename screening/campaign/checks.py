@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,7 @@ from screening.chemistry.grid import CandidateGrid
 from screening.config import Settings
 from screening.engine.running.whereabouts import SUMMARY
 from screening.errors import CandidateFailed, UserError
+from screening.files import check_writable
 from screening.names import nearest
 from screening.structures.crystals.crystals import load_crystal
 from screening.structures.hops.hops import hop_network
@@ -165,29 +163,3 @@ def _flat(content: Mapping[str, Any], above: str = "") -> dict[str, Any]:
         name = f"{above}.{key}" if above and above != "settings" else str(key)
         found |= _flat(value, name) if isinstance(value, Mapping) else {name: value}
     return found
-
-
-def check_writable(folder: Path, option: str) -> None:
-    """Refuse a folder that is not there and cannot be made, or is there and cannot be written; nothing stays there.
-
-    Raises
-    ------
-    UserError
-        Names what stands in the way.
-    """
-    try:
-        nearest_one = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    except OSError as error:
-        raise UserError(f"{folder} cannot be used ({error.strerror}); choose another {option}.") from error
-    if nearest_one == folder and not folder.is_dir():
-        raise UserError(f"{folder} is a file; give {option} a folder.")
-    if not nearest_one.is_dir():
-        raise UserError(f"{nearest_one} is a file, so {folder} cannot be a folder; choose another {option}.")
-    if not os.access(nearest_one, os.W_OK | os.X_OK):
-        raise UserError(f"{folder} cannot be written: {nearest_one} is read-only for you; choose another {option}.")
-    try:
-        with tempfile.TemporaryFile(dir=nearest_one):  # of no name, as Linux makes it: nobody sees it come and go
-            pass
-    except OSError as error:  # whatever else is wrong with a disk (it is full) is said by what writes
-        if error.errno in (errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS):
-            raise UserError(f"{folder} cannot be written ({error.strerror}); choose another {option}.") from error

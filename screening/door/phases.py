@@ -12,6 +12,7 @@ from screening.defaults import DEVICE, POTENTIAL
 from screening.door.given import FILE_TO_WRITE, checked, lasting, refuse_in_starting_process
 from screening.door.typed import Names, PathLike, as_path, comma_separated
 from screening.errors import UserError
+from screening.files import check_writable
 
 if TYPE_CHECKING:
     from screening.engine.running.progress import Progress
@@ -133,8 +134,6 @@ def check_target(target: Path) -> None:
     UserError
         Says what stands in its place.
     """
-    from screening.campaign.checks import check_writable
-
     if target.is_dir():
         raise UserError(f"{target} is a folder; give --out a file, such as {target / 'energies.json'}.")
     check_writable(target.parent, "--out")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import re
 import warnings
 from collections import Counter
@@ -22,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from screening.errors import UserError
 from screening.fidelity import Fidelity
-from screening.files import replacing
+from screening.files import check_writable, replacing
 from screening.quantities.property import Property
 from screening.quantities.table import ranked
 from screening.report.cells import intervals
@@ -89,8 +88,7 @@ def check_plot_file(path: Path) -> None:
         raise UserError(f"the folder of {path} does not exist; create it or choose another --plot.")
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file for the plot, such as {path / 'ranking.png'}.")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(f"nothing can be written into the folder of {path}; choose another --plot.")
+    check_writable(path.parent, "--plot")
 
 
 def plot_ranking(rows: Sequence[Mapping[str, Any]], path: Path, *, title: str = "") -> None:

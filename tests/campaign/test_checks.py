@@ -1,12 +1,10 @@
 """A dry run that passes means that the run can start."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from screening.campaign import checks
-from screening.campaign.checks import check_workers, check_writable
+from screening.campaign.checks import check_workers
 from screening.campaign.prepare import prepare
 from screening.campaign.request import Campaign
 from screening.campaign.summary import write_summary
@@ -85,24 +83,6 @@ def test_workers_are_bounded_by_the_cores() -> None:
     check_workers(8, 2)
     with pytest.raises(UserError, match="--workers 9 is more than 4 for each of the 2 cores"):
         check_workers(9, 2)
-
-
-def test_a_folder_that_cannot_be_written_is_named_and_nothing_is_tried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    check_writable(tmp_path / "new" / "deeper", "--out")
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="is a file"):
-        check_writable(tmp_path / "file" / "run", "--out")
-    with pytest.raises(UserError, match="file is a file; give --out a folder"):
-        check_writable(tmp_path / "file", "--out")
-    with pytest.raises(UserError, match=r"cannot be used .*; choose another --out"):
-        check_writable(tmp_path / ("x" * 5000), "--out")
-    # the superuser may write everywhere
-    monkeypatch.setattr(checks.os, "access", lambda path, mode: not mode & os.W_OK)
-    with pytest.raises(UserError, match="read-only for you; choose another --out"):
-        check_writable(tmp_path / "new", "--out")
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
 
 
 def test_a_surface_larger_than_the_largest_interface_is_refused_at_once(tmp_path: Path) -> None:
