@@ -128,11 +128,11 @@ def _end_recorded(campaign: Campaign, watched: _Watched) -> Iterator[None]:
         stopped = was_stopped(error) or stops_the_run(error)
         in_words = isinstance(error, Stopped | UserError)
         reason = str(error) if in_words else f"{type(error).__name__}: {error}".rstrip(": ")
-        as_it_was = finished is not None and watched.n_computed == 0
+        as_it_was = finished if watched.n_computed == 0 else None
         with not_interrupted():
             try:
-                if finished is not None and as_it_was:
-                    write_text(campaign.out / SUMMARY, finished)
+                if as_it_was is not None:
+                    write_text(campaign.out / SUMMARY, as_it_was)
                 else:
                     status = STOPPED if stopped else FAILED
                     write_summary(campaign.out / SUMMARY, status=status, reason=reason, ended=_now())
@@ -140,7 +140,7 @@ def _end_recorded(campaign: Campaign, watched: _Watched) -> Iterator[None]:
                 # a disk that is full is full for the summary too, and the first error says so
                 level = logging.INFO if stops_the_run(error) else logging.WARNING
                 logger.log(level, "%s could not be updated: %s", campaign.out / SUMMARY, second)
-            ended = "FINISHED" if as_it_was else "KILLED" if stopped else "FAILED"
+            ended = "FINISHED" if as_it_was is not None else "KILLED" if stopped else "FAILED"
             track_status(campaign.out, campaign.identity, ended)
         raise
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import yaml
-
 from screening.assets import asset
 from screening.errors import UserError
 from screening.names import nearest
-from screening.typed.yaml_file import FAST_LOADER
+from screening.typed.yaml_file import load_shipped
 
 
 def available_crystals(role: str | None = None) -> list[str]:
@@ -35,6 +33,5 @@ def crystal_facts(name: str) -> dict[str, Any]:
 
 @cache
 def _read(name: str) -> dict[str, Any]:
-    text = asset("datasets", "crystals", f"{name}.yaml").read_text(encoding="utf-8")
-    facts: dict[str, Any] = yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 (a safe loader, compiled)
+    facts: dict[str, Any] = load_shipped(asset("datasets", "crystals", f"{name}.yaml").read_text(encoding="utf-8"))
     return facts

@@ -159,11 +159,10 @@ def _program(options: ValidateOptions) -> _Program:
     settings = pick_settings(as_text(options.settings), options.engine)
     if options.command is not None and not options.run_jobs:
         raise UserError("--command starts VASP, which only --run does; add --run or leave --command out.")
-    if not options.run_jobs:
-        return _Program(settings, _writer(settings), None)
-    engine = make_engine(settings, command=options.command)
-    engine.check()
-    return _Program(settings, _writer(settings), engine)
+    engine = make_engine(settings, command=options.command) if options.run_jobs else None
+    if engine is not None:
+        engine.check()
+    return _Program(settings, _writer(settings, engine), engine)
 
 
 def split_names(names: Names | None) -> list[str]:
@@ -245,7 +244,7 @@ def _write(plan: Plan, root: Path, stored: StoredRun, program: _Program) -> Vali
     return Validation(folder=root, manifest=manifest, missing=plan.missing, kept=kept)
 
 
-def _writer(settings: ValidationSettings) -> Write:
+def _writer(settings: ValidationSettings, engine: Engine | None) -> Write:
     """What writes the inputs of one job; VASP's need no engine and none of its packages."""
     from screening.validation.programs import make_engine
     from screening.validation.vasp.inputs import write_vasp_inputs
@@ -253,4 +252,4 @@ def _writer(settings: ValidationSettings) -> Write:
 
     if isinstance(settings, VaspSettings):
         return lambda job, folder: write_vasp_inputs(job, settings, folder)
-    return make_engine(settings, command=None).write
+    return (engine or make_engine(settings)).write

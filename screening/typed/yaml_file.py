@@ -47,7 +47,7 @@ _Loader.add_implicit_resolver(
 )
 
 
-FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_FAST_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """Compiled where PyYAML has it: ten thousand entries in seconds instead of minutes."""
 _STARTS = (yaml.MappingStartEvent, yaml.SequenceStartEvent)
 _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
@@ -55,6 +55,11 @@ _ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 
 class _Refused(ValueError):
     """What a file holds and must not; the text goes after the file's name."""
+
+
+def load_shipped(text: str) -> Any:
+    """Content of a YAML text that ships with the program; what came from elsewhere goes to the functions below."""
+    return yaml.load(text, Loader=_FAST_LOADER)  # noqa: S506 (a safe loader, compiled)
 
 
 def load_long(text: str) -> Any:
@@ -66,11 +71,11 @@ def load_long(text: str) -> Any:
         When it is no YAML, or nested deeper than `MAX_DEPTH`, at which the compiled loader would crash the process.
     """
     depth = 0
-    for event in yaml.parse(text, Loader=FAST_LOADER):
+    for event in yaml.parse(text, Loader=_FAST_LOADER):
         depth += isinstance(event, _STARTS) - isinstance(event, _ENDS)
         if depth > MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested deeper than {MAX_DEPTH} levels")
-    return yaml.load(text, Loader=FAST_LOADER)  # noqa: S506 (a safe loader, compiled)
+    return load_shipped(text)
 
 
 def read_yaml(path: Path, advice: str) -> dict[str, Any]:

@@ -39,7 +39,19 @@ class MigrationParts(Parts[T], Generic[T]):
 
 
 @dataclass(frozen=True, kw_only=True)
-class HopDetails(Details):
+class _BetweenSites(Details):
+    """Labels of the sites that a hop starts from and ends at; they stand first in its details."""
+
+    start: Annotated[str, Field(alias="from")]
+    end: Annotated[str, Field(alias="to")]
+
+    @property
+    def sites(self) -> tuple[str, str]:
+        return self.start, self.end
+
+
+@dataclass(frozen=True, kw_only=True)
+class HopDetails(_BetweenSites):
     """A hop that a band was computed for.
 
     Attributes
@@ -62,8 +74,6 @@ class HopDetails(Details):
         Of the band.
     """
 
-    start: Annotated[str, Field(alias="from")]
-    end: Annotated[str, Field(alias="to")]
     image: tuple[int, int, int] | None = None
     kind: str | None = None
     distance: float | None = None
@@ -78,36 +88,24 @@ class HopDetails(Details):
     flags: tuple[str, ...] = ()
 
     @property
-    def sites(self) -> tuple[str, str]:
-        return self.start, self.end
-
-    @property
     def barriers(self) -> tuple[float, float] | None:
         """Forward and backward, eV; None where they are not known."""
         return None if self.forward is None or self.backward is None else (self.forward, self.backward)
 
 
 @dataclass(frozen=True, kw_only=True)
-class CriticalHop(Details):
+class CriticalHop(_BetweenSites):
     """The hop of the network whose saddle decides the barrier, lengths in A; `computed` with a band of its own."""
 
-    start: Annotated[str, Field(alias="from")]
-    end: Annotated[str, Field(alias="to")]
     computed: bool | None = None
     distance: float | None = None
     dopant_distance: float | None = None
 
-    @property
-    def sites(self) -> tuple[str, str]:
-        return self.start, self.end
-
 
 @dataclass(frozen=True, kw_only=True)
-class DroppedHop(Details):
+class DroppedHop(_BetweenSites):
     """A hop that was given up before a band was computed, and why."""
 
-    start: Annotated[str, Field(alias="from")]
-    end: Annotated[str, Field(alias="to")]
     reason: str = ""
 
 

@@ -16,14 +16,13 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from ase import Atoms
 from ase.formula import Formula
 
 from screening.assets import asset
 from screening.errors import UserError
 from screening.structures.crystals.phase_orderings import orderings
-from screening.typed.yaml_file import FAST_LOADER
+from screening.typed.yaml_file import load_shipped
 
 SYMPREC = 0.1
 """Tolerance (A) with which space groups are determined here, as in the Materials Project."""
@@ -80,7 +79,7 @@ class PhaseFacts:
 def _all_phases(folder: Path) -> tuple[PhaseFacts, ...]:
     entries: dict[str, tuple[dict[str, Any], str]] = {}
     for path in sorted(folder.glob("*.yaml")):
-        for entry in yaml.load(path.read_text(encoding="utf-8"), Loader=FAST_LOADER) or []:
+        for entry in load_shipped(path.read_text(encoding="utf-8")) or []:
             name = entry.get("name", "?")
             if name in entries:
                 raise UserError(f"{path.name}: phase {name} is listed twice; give the second one another name")
