@@ -1,5 +1,6 @@
 """Every test has a cache of its own and hears signals, whatever was computed before and whoever started pytest."""
 
+import logging
 import os
 import signal
 from pathlib import Path
@@ -45,3 +46,32 @@ def _signals_are_heard() -> None:
     for number in SIGNALS:
         if signal.getsignal(number) is signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+
+@pytest.fixture
+def own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program sets up logging, which would stay."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", list(root.handlers))
+    monkeypatch.setattr(root, "level", root.level)
+
+
+@pytest.fixture
+def own_tracking(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's default store in the test's own folder, which is the current one; nobody's server is asked."""
+    from screening.tracking.session import QUIET
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in QUIET.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def antimonate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name of a toy host that lies beside the shipped ones."""
+    from toy_host import ANTIMONATE, put_beside_the_shipped
+
+    put_beside_the_shipped(tmp_path / "assets", monkeypatch, {"ToyLSO.yaml": ANTIMONATE})
+    return "ToyLSO"

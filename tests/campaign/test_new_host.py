@@ -3,18 +3,11 @@
 from pathlib import Path
 
 import pytest
-from toy_host import ANTIMONATE, put_beside_the_shipped
 
 from screening import screen
 from screening.campaign.ranking.labels import formula
 from screening.campaign.validate import competing_phase_jobs
 from screening.errors import UserError
-
-
-@pytest.fixture
-def antimonate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    put_beside_the_shipped(tmp_path / "assets", monkeypatch, {"ToyLSO.yaml": ANTIMONATE})
-    return "ToyLSO"
 
 
 def test_a_new_host_is_screened_like_any_other(antimonate: str, tmp_path: Path) -> None:

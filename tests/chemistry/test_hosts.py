@@ -13,12 +13,6 @@ from screening.structures.crystals.crystals import formula_units, load_crystal
 from screening.structures.hops.voids import octahedral_voids
 
 
-@pytest.fixture
-def antimonate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    put_beside_the_shipped(tmp_path / "assets", monkeypatch, {"ToyLSO.yaml": ANTIMONATE})
-    return "ToyLSO"
-
-
 def test_shipped_hosts_come_smallest_formula_first() -> None:
     of_before = ["LiNbO3", "LiTaO3", "Li3NbO4"]
     assert [name for name in host_names() if name in of_before] == of_before

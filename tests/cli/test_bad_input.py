@@ -1,6 +1,5 @@
 """Bad input is one sentence on stderr, exit code 2, and nothing on disk."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -55,14 +54,6 @@ AS_PROCESSES = ("unknown element", "potential does not know it")
 """One that is refused at once and one that is refused after torch was imported: nothing else is said on stderr."""
 
 
-@pytest.fixture
-def _own_logging(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The program sets up logging, which would stay."""
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    monkeypatch.setattr(root, "level", root.level)
-
-
 def check(case: str, code: object, errors: str, folder: Path) -> None:
     assert code == 2, errors
     message = errors.strip()
@@ -73,7 +64,7 @@ def check(case: str, code: object, errors: str, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=list(CASES))
-@pytest.mark.usefixtures("_own_logging")
+@pytest.mark.usefixtures("own_logging")
 def test_one_sentence_exit_two_nothing_written(
     case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

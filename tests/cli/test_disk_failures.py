@@ -7,7 +7,6 @@ whoever does it, and lets the k-th of them and all later ones fail, as a full di
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import re
 import sys
@@ -156,16 +155,11 @@ COMMANDS: dict[str, tuple[str, int]] = {
 }
 """Arguments, and how many of its first writes are tried in turn."""
 
+pytestmark = pytest.mark.usefixtures("own_logging")
+
 PLACES = ("out", "first", "more", "models", "labelled", r"window[\w-]*\.(json|png)", r"energies\.json", "work")
 
 CASES = [(name, k) for name, (_, n) in COMMANDS.items() for k in range(1, n + 1)]
-
-
-@pytest.fixture(autouse=True)
-def _own_logging(monkeypatch):
-    root = logging.getLogger()
-    monkeypatch.setattr(root, "handlers", list(root.handlers))
-    monkeypatch.setattr(root, "level", root.level)
 
 
 @pytest.mark.parametrize("number", ERRORS, ids=errno.errorcode.get)

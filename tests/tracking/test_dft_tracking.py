@@ -7,7 +7,7 @@ import pytest
 import yaml
 from mlflow.tracking import MlflowClient
 
-from screening.tracking import session, track_training
+from screening.tracking import track_training
 from screening.tracking.data_used import DataUsed
 from screening.tracking.mlflow_tracking import track
 
@@ -24,12 +24,7 @@ class OneRow:
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    for key, value in session.QUIET.items():
-        monkeypatch.setenv(key, value)
+def folder(tmp_path, own_tracking):
     run = tmp_path / "runs" / "first"
     run.mkdir(parents=True)
     return run

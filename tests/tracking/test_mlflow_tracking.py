@@ -47,13 +47,8 @@ ROWS = [row(1, "Mg_Li-vLi-1of12"), row(2, "LiNbO3", x=0.0, dopants="", score=0.0
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, own_tracking):
     """A run folder, with the default store in the current folder."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    for key, value in tracking.QUIET.items():
-        monkeypatch.setenv(key, value)
     run = tmp_path / "runs" / "first"
     run.mkdir(parents=True)
     (run / "ranking.csv").write_text("rank,candidate\n1,Mg\n")

@@ -2,53 +2,24 @@ import json
 
 import pytest
 import typer
+from three_candidates import PROPERTIES, candidates, fill
 from typer.testing import CliRunner
 
 from screening.campaign.summary import write_summary
-from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.cli.commands.rank import rank_command
 from screening.config import Settings
 from screening.door.rank import parse_weights, ranking_settings
-from screening.engine.running.records import Record
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.quantities.settings import RankingSettings
 from screening.quantities.table import with_threshold
-
-# value by candidate: Mg adheres better, Zr conducts better
-VALUES = {
-    "LiNbO3": (1.0, 0.9, 0.05, 0.01),
-    "Mg_Li-vLi-1of12": (1.4, 0.85, 0.05, 0.03),
-    "Zr_Li-vLi-1of12": (1.1, 0.5, 0.05, 0.02),
-}
-PROPERTIES = {
-    "work_of_adhesion": "J/m2",
-    "migration_barrier": "eV",
-    "oxidation_driving_force": "eV/atom",
-    "e_above_hull": "eV/atom",
-}
-
-
-def candidates():
-    yield Candidate(host="LiNbO3", n_fu=12)
-    for element, charge in (("Mg", 2), ("Zr", 4)):
-        sub = Substitution(element=element, charge=charge, site="Li", count=1)
-        defects = Defects(substitutions=(sub,), li_vacancies=charge - 1)
-        yield Candidate(host="LiNbO3", n_fu=12, defects=defects, compensation="li_vacancy", x_requested=1 / 12)
 
 
 @pytest.fixture
 def run(tmp_path):
     folder = tmp_path / "first"
     folder.mkdir()
-    store = RecordStore(folder / "store.db")
-    for name, values in VALUES.items():
-        for (prop, unit), value in zip(PROPERTIES.items(), values, strict=True):
-            store.put_record(
-                Record(candidate=name, property=prop, value=value, unit=unit, fidelity="mlip:chgnet", converged=True,
-                       potential="chgnet", checkpoint_sha256="0" * 64,
-                       details={"y": 1.0} if prop == "work_of_adhesion" else {})
-            )  # fmt: skip
+    fill(RecordStore(folder / "store.db"))
     settings = Settings(adhesion={"soc": [1.0]})
     skipped = [{"label": "Zr4+ on Li", "x": 0.25, "reason": "no Li would be left"}]
     write_summary(

@@ -7,61 +7,27 @@ import pytest
 import typer
 import yaml
 from mlflow.tracking import MlflowClient
+from three_candidates import MG, ZR, candidates, fill, made
 from typer.testing import CliRunner
 
 from screening.campaign.load import load_run
 from screening.campaign.rerank import rank_with_dft
 from screening.campaign.summary import write_summary
-from screening.chemistry.candidate import Candidate, Defects, Substitution
 from screening.cli.commands.rank import rank_command
 from screening.config import Settings
-from screening.engine.running.records import Record
 from screening.engine.running.runlock import run_lock
 from screening.engine.running.store import RecordStore
 from screening.errors import UserError
 from screening.retraining.softening import fit_softening
-from screening.tracking import session
 
-MG, ZR = "Mg_Li-vLi-1of12", "Zr_Li-vLi-1of12"
 DFT, MP = "dft:vasp-pbe:kim2026", "dft:vasp-pbe:mp"
-VALUES = {"LiNbO3": (1.0, 0.9, 0.05, 0.01), MG: (1.4, 0.85, 0.05, 0.03), ZR: (1.1, 0.5, 0.05, 0.02)}
-PROPERTIES = {
-    "work_of_adhesion": "J/m2",
-    "migration_barrier": "eV",
-    "oxidation_driving_force": "eV/atom",
-    "e_above_hull": "eV/atom",
-}
-
-
-def candidates():
-    yield Candidate(host="LiNbO3", n_fu=12)
-    for element, charge in (("Mg", 2), ("Zr", 4)):
-        sub = Substitution(element=element, charge=charge, site="Li", count=1)
-        defects = Defects(substitutions=(sub,), li_vacancies=charge - 1)
-        yield Candidate(host="LiNbO3", n_fu=12, defects=defects, compensation="li_vacancy", x_requested=1 / 12)
-
-
-def made(name, prop, value, fidelity="mlip:chgnet"):
-    return Record(
-        candidate=name, property=prop, value=value, unit=PROPERTIES[prop], fidelity=fidelity, converged=True,
-        potential="chgnet", checkpoint_sha256="", recipe_hash=prop,
-        details={"y": 1.0} if prop == "work_of_adhesion" else {},
-    )  # fmt: skip
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.delenv("MLFLOW_EXPERIMENT_NAME", raising=False)
-    for key, value in session.QUIET.items():
-        monkeypatch.setenv(key, value)
+def run(tmp_path, own_tracking):
     folder = tmp_path / "runs" / "first"
     folder.mkdir(parents=True)
-    store = RecordStore(folder / "store.db")
-    for name, values in VALUES.items():
-        for prop, number in zip(PROPERTIES, values, strict=True):
-            store.put_record(made(name, prop, number))
+    fill(RecordStore(folder / "store.db"))
     settings = Settings(adhesion={"soc": [1.0]})
     write_summary(
         folder / "summary.yaml", status="finished", settings=settings, candidates=list(candidates()), dopants="Mg,Zr",
